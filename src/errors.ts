@@ -1,0 +1,58 @@
+/**
+ * The closed set of error codes. A code is what programs, logs and status pages tell errors apart by;
+ * the message tells a person what happened, to what, and what to do.
+ *
+ * Verification violations and policy holds are not errors: see src/verify/.
+ */
+export type ErrorCode =
+  // The user's side: exit code 2.
+  | 'usage'
+  | 'config-invalid'
+  // The opam language.
+  | 'opam-syntax'
+  // The upstream cannot be had.
+  | 'upstream-unreachable'
+  | 'upstream-status'
+  | 'upstream-timeout'
+  | 'upstream-truncated'
+  | 'upstream-protocol'
+  | 'address-refused'
+  | 'redirect-refused'
+  // The upstream sent something that is refused.
+  | 'limit-exceeded'
+  | 'archive-format'
+  | 'tree-refused'
+  | 'git-failed'
+  | 'git-refused'
+  | 'checksum-mismatch'
+  | 'snapshot-refused'
+  | 'repository-empty'
+  // Asked for something that is not there.
+  | 'not-found'
+  // Our own ground.
+  | 'store-corrupt'
+  | 'store-failed'
+  | 'aborted'
+  | 'internal';
+
+export class SeraiError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'SeraiError';
+    this.code = code;
+  }
+}
+
+/** The error as a SeraiError: itself, or wrapped as `code` with the original as its cause. */
+export function asSeraiError(error: unknown, code: ErrorCode, what: string): SeraiError {
+  if (error instanceof SeraiError) return error;
+  return new SeraiError(code, `${what}: ${reasonOf(error)}`, { cause: error });
+}
+
+/** What an unknown thrown value says of itself, in one line. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Error) return error.message.split('\n', 1)[0] ?? error.name;
+  return String(error);
+}

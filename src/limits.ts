@@ -1,0 +1,80 @@
+/**
+ * Every bound on what comes from outside, in one place, each with its unit and its default.
+ * The defaults leave about ten times the head-room over the real repository (HOSTILE.md, "Limits";
+ * the real repository's sizes are in OPAM-CLIENT.md, "The real repository"). All can be set under
+ * `[limits]` in serai.toml, by these names.
+ */
+import { z } from 'zod';
+import { byteCount, duration } from './units.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+const count = z.int().min(1);
+
+export const limitsSchema = z.strictObject({
+  /** Entries of one tree or tar, files and folders. */
+  tree_entries: count.default(500_000),
+  /** Bytes of one opam file. */
+  opam_file: byteCount.default(256 * KiB),
+  /** Bytes of any other file of a tree. */
+  other_file: byteCount.default(2 * MiB),
+  /** Bytes of one file below keys/, one signature or delegation file, one tag's message. */
+  key_file: byteCount.default(512 * KiB),
+  /** Bytes of all files of a tree together. */
+  tree_content: byteCount.default(320 * MiB),
+  /** Bytes of a compressed index.tar.gz. */
+  index: byteCount.default(64 * MiB),
+  /** Decompressed bytes for each compressed byte; looked at beyond the first MiB. */
+  expansion: count.default(100),
+  /** Bytes of one path of a tree. */
+  path_bytes: count.default(255),
+  /** Components of one path of a tree. */
+  path_depth: count.default(8),
+  /** Brackets, options and prefix operators inside one another in an opam file. */
+  opam_depth: count.max(2000).default(500),
+  /** Bytes of an archive without a signed size. */
+  archive: byteCount.default(1 * GiB),
+  /** Bytes that one git fetch may add to the disk. */
+  git_fetch: byteCount.default(2 * GiB),
+  /** Bytes of one response's headers. */
+  header: byteCount.default(32 * KiB),
+  /** Redirects followed for one request. */
+  redirects: z.int().min(0).default(5),
+  /** Time to a connection. */
+  connect_timeout: duration.default(10 * SECOND),
+  /** Time from the request to the end of the response's headers. */
+  headers_timeout: duration.default(30 * SECOND),
+  /** Time without one byte of progress, for HTTP bodies and for git. */
+  stall_timeout: duration.default(30 * SECOND),
+  /** Bytes a second that a body must reach, measured over every `least_rate_window`. */
+  least_rate: byteCount.default(1 * KiB),
+  /** The window over which `least_rate` is measured. */
+  least_rate_window: duration.default(30 * SECOND),
+  /** Time for the whole of one index or one git fetch. */
+  index_timeout: duration.default(30 * MINUTE),
+  /** Time for the whole of one archive. */
+  archive_timeout: duration.default(60 * MINUTE),
+  /** Time that a client waits for an archive that is being fetched, before it gets a 404. */
+  miss_wait: duration.default(10 * MINUTE),
+  /** Time for which a failed archive download is remembered and not tried again. */
+  failure_memory: duration.default(30 * SECOND),
+  /** Archive downloads at once: for all, and for each upstream host. */
+  downloads: count.default(16),
+  downloads_per_host: count.default(6),
+  /** Clients' connections at once. */
+  client_connections: count.default(4096),
+  /** Time that a client may take for one request's headers. */
+  client_headers_timeout: duration.default(10 * SECOND),
+  /** Time that a client may leave a response without reading any of it. */
+  client_stall_timeout: duration.default(60 * SECOND),
+  /** Bytes of hot blobs kept in memory. */
+  hot_blobs: byteCount.default(64 * MiB),
+});
+
+export type Limits = z.infer<typeof limitsSchema>;
+
+export const DEFAULT_LIMITS: Limits = limitsSchema.parse({});

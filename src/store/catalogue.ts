@@ -1,0 +1,137 @@
+/** The seam of the catalogue: what must survive beside the blobs. All methods are async, so that a server
+ * database can stand behind it later. */
+import type { Checksum, Sha256 } from '../hashes.ts';
+
+/**
+ * A set of checksums declared together in a published snapshot. Sets that share a hash usually mean the
+ * same bytes, but are never merged into one: each is answered only by a blob that matches all of it, so
+ * that one package's wrong declaration cannot spoil another's archive.
+ */
+export interface Archive {
+  readonly id: number;
+  readonly checksums: readonly Checksum[];
+  /** Signed size in bytes. */
+  readonly size?: number;
+  /** The blob that was found to match every checksum. */
+  readonly blob?: Sha256;
+}
+
+export interface ArchiveDeclaration {
+  readonly checksums: readonly Checksum[];
+  readonly size?: number;
+  /** Where the bytes may be had, in the order to try. */
+  readonly sources: readonly string[];
+}
+
+/** An archive as one repository lists it. */
+export interface ListedArchive extends Archive {
+  readonly sources: readonly string[];
+}
+
+/** A run of a snapshot's index.tar.gz that is compressed on its own and shared between snapshots. */
+export interface Piece {
+  /** Names the files in it: see mirror/pieces.ts. */
+  readonly key: string;
+  /** Where its deflated bytes lie. */
+  readonly blob: Sha256;
+  readonly offset: number;
+  readonly length: number;
+  /** Of the tar bytes before compression. */
+  readonly rawLength: number;
+  readonly crc32: number;
+  /** What the mirror knows of the files in it; opaque here. */
+  readonly facts: string;
+}
+
+export interface Snapshot {
+  readonly id: Sha256;
+  /** Milliseconds since the epoch, by the mirror's clock. */
+  readonly publishedAt: number;
+  /** Upstream's commit, where the upstream is git. */
+  readonly commit?: string;
+  /** Pieces in the order of the tar. */
+  readonly pieces: readonly string[];
+  /** Of the whole index.tar.gz, in bytes. */
+  readonly size: number;
+  /** Of the whole index.tar.gz. */
+  readonly sha256: Sha256;
+  /** The rewritten `repo` file, as served. */
+  readonly repo: string;
+  /** Counts for people: packages, versions, withheld versions. */
+  readonly summary: string;
+}
+
+export interface Publication {
+  readonly repository: string;
+  readonly snapshot: Snapshot;
+  /** Pieces that the catalogue may not know yet. */
+  readonly pieces: readonly Piece[];
+  /** What the new pieces declare; archives that the repository lists already stay listed. */
+  readonly archives: readonly ArchiveDeclaration[];
+  /** The dialect's trusted state after this snapshot; opaque here. Written in the same transaction. */
+  readonly trusted?: string;
+  readonly event: EventInput;
+}
+
+export interface EventInput {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly repository: string;
+  readonly kind: string;
+  /** JSON. */
+  readonly detail: string;
+}
+
+export interface LoggedEvent extends EventInput {
+  readonly sequence: number;
+  /** Of the event before, 64 zeros for the first. */
+  readonly previous: string;
+  /** SHA-256 over previous, sequence, at, repository, kind and detail. */
+  readonly hash: string;
+}
+
+/** What a sync leaves behind for the next one and for people, whether or not it published. */
+export interface SyncState {
+  /** Of the last attempt, milliseconds since the epoch. */
+  readonly attemptedAt: number;
+  /** Of the last attempt that reached the upstream and was accepted. */
+  readonly succeededAt?: number;
+  /** Error code and message of the last attempt, when it failed. */
+  readonly failure?: { readonly code: string; readonly message: string };
+  /** What makes the next request conditional; opaque here. */
+  readonly validator?: string;
+}
+
+export interface Catalogue {
+  /** One transaction: pieces, snapshot, listings, trusted state, event, and the current snapshot moves. */
+  publish(publication: Publication): Promise<void>;
+  currentSnapshot(repository: string): Promise<Snapshot | undefined>;
+  /** A snapshot that this repository once published. */
+  snapshot(repository: string, id: Sha256): Promise<Snapshot | undefined>;
+  /** Newest first. */
+  snapshots(repository: string, limit: number): Promise<readonly Snapshot[]>;
+  /** Those of `keys` that are known, by key. */
+  pieces(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>>;
+  trusted(repository: string): Promise<string | undefined>;
+  syncState(repository: string): Promise<SyncState | undefined>;
+  saveSyncState(repository: string, state: SyncState): Promise<void>;
+
+  /** The archives that this repository lists with this checksum, in the order of their ids. */
+  listed(repository: string, checksum: Checksum): Promise<readonly ListedArchive[]>;
+  /** All archives that declare this very checksum or any other of `checksums`, of all repositories. */
+  related(checksums: readonly Checksum[]): Promise<readonly Archive[]>;
+  /** Records that a blob exists and what it measured; more digests of a known blob are added. */
+  recordBlob(blob: { id: Sha256; size: number; digests: readonly Checksum[] }): Promise<void>;
+  /** Every blob known to have this digest. */
+  blobsWith(checksum: Checksum): Promise<readonly { id: Sha256; size: number; digests: readonly Checksum[] }[]>;
+  blob(id: Sha256): Promise<{ id: Sha256; size: number; digests: readonly Checksum[] } | undefined>;
+  /** The archive is answered by this blob from now on. */
+  linkArchive(archive: number, blob: Sha256): Promise<void>;
+  /** Forgets a blob: its digests and every archive's link to it. */
+  forgetBlob(id: Sha256): Promise<void>;
+
+  appendEvent(event: EventInput): Promise<void>;
+  /** Oldest first, from a sequence number on. */
+  events(from: number, limit: number): Promise<readonly LoggedEvent[]>;
+  close(): Promise<void>;
+}
