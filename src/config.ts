@@ -10,15 +10,17 @@ export const REPOSITORY_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 const UPSTREAM_SCHEMES = ['https:', 'http:', 'git+https:', 'git+http:', 'git+file:', 'file:'];
 
-const upstreamUrl = z.string().refine(
-  (text) => URL.canParse(text) && UPSTREAM_SCHEMES.includes(new URL(text).protocol),
-  { message: 'expected a URL with https://, http://, git+https://, git+http://, git+file:// or file://' },
-);
+const upstreamUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && UPSTREAM_SCHEMES.includes(new URL(text).protocol), {
+    message: 'expected a URL with https://, http://, git+https://, git+http://, git+file:// or file://',
+  });
 
-const httpUrl = z.string().refine(
-  (text) => URL.canParse(text) && ['https:', 'http:'].includes(new URL(text).protocol),
-  { message: 'expected a URL with https:// or http://' },
-);
+const httpUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && ['https:', 'http:'].includes(new URL(text).protocol), {
+    message: 'expected a URL with https:// or http://',
+  });
 
 const repositorySchema = z.strictObject({
   upstream: upstreamUrl,

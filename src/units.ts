@@ -39,7 +39,10 @@ export const byteCount = z.union([z.int().min(1), z.string()]).transform((value,
 export const duration = z.union([z.int().min(1), z.string()]).transform((value, context): number => {
   const milliseconds = typeof value === 'number' ? value * 1000 : parseDuration(value);
   if (milliseconds !== undefined && milliseconds >= 1) return milliseconds;
-  context.addIssue({ code: 'custom', message: 'expected a time such as "5m", "90s", "3d", or whole seconds' });
+  context.addIssue({
+    code: 'custom',
+    message: 'expected a time such as "5m", "90s", "3d", or whole seconds',
+  });
   return z.NEVER;
 });
 

@@ -1,0 +1,68 @@
+/** Typed views of an opam file's `url` and `extra-source` sections: where archives are and what they hash to. */
+import { type Checksum, HASH_KINDS, HEX_LENGTH, isHexOf } from '../hashes.ts';
+import { field, sections, stringOf, stringsOf } from './fields.ts';
+import type { Item, OpamFile } from './syntax.ts';
+
+/** How a source is fetched: by HTTP(S) as an archive, or by a version control system past every mirror. */
+export type SourceKind = 'archive' | 'version-control';
+
+export interface Source {
+  /** The extra-source's name; undefined for the `url` section. */
+  readonly name?: string;
+  /** As written; bytes. Empty when the section names none. */
+  readonly src: string;
+  readonly mirrors: readonly string[];
+  readonly kind: SourceKind;
+  /** Well-formed ones in the file's order; a client asks a mirror for the first only. */
+  readonly checksums: readonly Checksum[];
+  /** Checksums that are none: an unknown kind, a wrong length, not hexadecimal. As written. */
+  readonly malformed: readonly string[];
+  readonly subpath?: string;
+}
+
+/** `src`, or one of the names it had before opam 2.0. */
+const SRC_FIELDS = ['src', 'archive', 'http', 'git', 'darcs', 'hg', 'local', 'rsync'];
+const VERSION_CONTROL = /^(git|hg|darcs|rsync|ssh|file)(\+|:)|\.git(#|$)|^[^/]+@[^/]+:/;
+
+/** The file's sources: the `url` section's first, then the extra-sources in the file's order. */
+export function sourcesOf(file: OpamFile): readonly Source[] {
+  const found: Source[] = [];
+  for (const section of sections(file.items, 'url').slice(0, 1)) found.push(sourceOf(section.items));
+  for (const section of sections(file.items, 'extra-source')) {
+    found.push({ ...sourceOf(section.items), name: section.label ?? '' });
+  }
+  return found;
+}
+
+/** The items of one `url` or `extra-source` section, or of an opam 1.2 `url` file. */
+export function sourceOf(items: readonly Item[]): Source {
+  const srcField = SRC_FIELDS.find((name) => field(items, name) !== undefined) ?? 'src';
+  const src = stringsOf(field(items, srcField))?.[0] ?? '';
+  const checksums: Checksum[] = [];
+  const malformed: string[] = [];
+  for (const text of stringsOf(field(items, 'checksum')) ?? ['not strings']) {
+    const checksum = parseChecksum(text);
+    if (checksum === undefined) malformed.push(text);
+    else checksums.push(checksum);
+  }
+  const subpath = stringOf(field(items, 'subpath'));
+  const archive = srcField === 'src' || srcField === 'archive' || srcField === 'http';
+  return {
+    src,
+    mirrors: stringsOf(field(items, 'mirrors')) ?? [],
+    kind: archive && !VERSION_CONTROL.test(src) ? 'archive' : 'version-control',
+    checksums,
+    malformed,
+    ...(subpath === undefined ? {} : { subpath }),
+  };
+}
+
+/** `md5=…`, `sha256=…`, `sha512=…`, or bare hex meaning md5; kinds and hex in any case. */
+export function parseChecksum(text: string): Checksum | undefined {
+  const equals = text.indexOf('=');
+  const kindText = equals === -1 ? 'md5' : text.slice(0, equals).toLowerCase();
+  const hex = text.slice(equals + 1).toLowerCase();
+  const kind = HASH_KINDS.find((known) => known === kindText);
+  if (kind === undefined || hex.length !== HEX_LENGTH[kind] || !isHexOf(kind, hex)) return undefined;
+  return { kind, hex };
+}
