@@ -27,6 +27,8 @@ const repositorySchema = z.strictObject({
   /** Time between two syncs; each wait is stretched by up to a tenth, so that mirrors do not march in step. */
   interval: duration.default(5 * MINUTE),
   dialect: z.literal('unsigned').default('unsigned'),
+  /** Share of the present snapshot's versions that an update must leave; below it the update is refused. */
+  minimum_remaining: z.number().min(0).max(1).default(0.1),
   /** Asked for an archive after all that the opam file and the upstream's `repo` name; opam's cache layout. */
   archive_fallbacks: z.array(httpUrl).default([]),
 });

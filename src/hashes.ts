@@ -1,5 +1,7 @@
 /** Hash values, everywhere in the house: lower-case hex under a brand, with the kind beside it. */
 
+import { SeraiError } from './errors.ts';
+
 declare const sha256Brand: unique symbol;
 
 /** A SHA-256 in 64 lower-case hex digits: a blob's name, a snapshot's id. */
@@ -24,6 +26,13 @@ const LOWER_HEX = /^[0-9a-f]+$/;
 /** `text` as a SHA-256, or undefined when it is not 64 lower-case hex digits. */
 export function parseSha256(text: string): Sha256 | undefined {
   return isHexOf('sha256', text) ? (text as Sha256) : undefined;
+}
+
+/** A digest that was just measured, as the branded type; throws when it is none, which only a defect can cause. */
+export function measuredSha256(hex: string): Sha256 {
+  const id = parseSha256(hex);
+  if (id === undefined) throw new SeraiError('internal', `${hex} was measured and is no SHA-256`);
+  return id;
 }
 
 export function isHashKind(text: string): text is HashKind {

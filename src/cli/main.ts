@@ -1,0 +1,100 @@
+#!/usr/bin/env node
+/** The command `serai`: arguments in, one call, an exit code out. */
+import { Command, CommanderError } from 'commander';
+import { type ConfigFlags, loadConfig } from './config-file.ts';
+import { createLogger, describeError, exitCodeOf } from './output.ts';
+
+const EXIT_CODES = `
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage or configuration.`;
+
+function withConfigFlags(command: Command): Command {
+  return command
+    .option('--config <file>', 'configuration; without it ./serai.toml if there is one, else the defaults')
+    .option(
+      '--upstream <url>',
+      'upstream of the repository "default": https://, http://, git+https://, git+file://, file://',
+    )
+    .option('--listen <host:port>', 'where clients connect (default 127.0.0.1:8080)')
+    .option('--data <folder>', 'where archives, catalogue and git objects are kept (default ./data)')
+    .option(
+      '--allow-private-addresses',
+      'let upstreams and archives come from loopback and private addresses',
+    )
+    .addHelpText('after', EXIT_CODES);
+}
+
+function createProgram(setExitCode: (code: number) => void): Command {
+  const program = new Command('serai')
+    .description(
+      'A verifying mirror for opam: it checks what it fetches, keeps what it accepted, and serves only that.',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  serai demo                     a small upstream, a mirror of it, and a client's session to watch
+  serai serve                    mirror https://opam.ocaml.org on http://127.0.0.1:8080
+  opam init http://127.0.0.1:8080
+  serai sync --archives          fetch every archive of the present snapshot beforehand
+${EXIT_CODES}`,
+    );
+
+  withConfigFlags(program.command('serve'))
+    .description('serve the configured repositories to opam clients, and keep them synced')
+    .action(async (flags: ConfigFlags) => {
+      const { serve } = await import('./serve.ts');
+      const config = loadConfig(flags);
+      await serve(config, createLogger(config.log_level, process.stdout));
+    });
+
+  withConfigFlags(program.command('sync'))
+    .description('fetch, verify and publish once, without serving')
+    .argument('[repository]', 'only this one; all without it')
+    .option('--archives', 'fetch all archives of the snapshot too; what is there is not fetched again')
+    .option('--json', 'print one JSON array with what was done')
+    .action(async (repository: string | undefined, flags: ConfigFlags & { archives?: true; json?: true }) => {
+      const { sync } = await import('./sync.ts');
+      const { archives = false, json = false } = flags;
+      setExitCode(await sync(loadConfig(flags), repository, { archives, json }));
+    });
+
+  withConfigFlags(program.command('status'))
+    .description('show how each repository stands: snapshot, last sync, what is held and why')
+    .option('--json', 'print one JSON object')
+    .action(async (flags: ConfigFlags & { json?: true }) => {
+      const { status } = await import('./status.ts');
+      setExitCode(await status(loadConfig(flags), { json: flags.json ?? false }));
+    });
+
+  program
+    .command('demo')
+    .description("make a small upstream on this machine, mirror it, and walk through a client's session")
+    .option('--listen <host:port>', 'where the mirror listens', '127.0.0.1:8080')
+    .option('--exit', 'end after the session instead of staying up')
+    .addHelpText('after', EXIT_CODES)
+    .action(async (flags: { listen: string; exit?: true }) => {
+      const { demo } = await import('./demo.ts');
+      await demo({ listen: flags.listen, exit: flags.exit ?? false });
+    });
+  return program;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram((code) => {
+    exitCode = code;
+  });
+  program.exitOverride();
+  for (const command of program.commands) command.exitOverride();
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has printed its message; asking for help is no error.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    process.stderr.write(`${describeError(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

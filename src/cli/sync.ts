@@ -1,0 +1,114 @@
+/** `serai sync`: one sync of a repository or of all, and with `--archives` all of its archives. */
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { SeraiError } from '../errors.ts';
+import { type Mirror, openMirror } from '../mirror/mirror.ts';
+import { type PrefetchReport, prefetch } from '../mirror/prefetch.ts';
+import { RepositorySync, type SyncReport } from '../mirror/sync.ts';
+import { createProgress, describeError } from './output.ts';
+
+export interface SyncFlags {
+  readonly archives: boolean;
+  readonly json: boolean;
+}
+
+interface RepositoryResult {
+  readonly repository: string;
+  readonly sync?: SyncReport;
+  readonly archives?: PrefetchReport;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** Resolves to the exit code: 1 when a sync was refused or failed, or an archive could not be had. */
+export async function sync(config: Config, repository: string | undefined, flags: SyncFlags): Promise<0 | 1> {
+  const names = Object.keys(config.repository);
+  if (repository !== undefined && !names.includes(repository))
+    throw new SeraiError(
+      'usage',
+      `there is no repository ${repository}; the configuration has ${names.join(', ')}`,
+    );
+  const mirror = await openMirror(config, systemClock);
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  process.once('SIGTERM', interrupt);
+  process.once('SIGINT', interrupt);
+  try {
+    const results: RepositoryResult[] = [];
+    for (const name of repository === undefined ? names : [repository])
+      results.push(await syncOne(mirror, name, flags, interrupted.signal));
+    if (flags.json) process.stdout.write(`${JSON.stringify(results.map(plain), undefined, 2)}\n`);
+    const failed = results.some(
+      (result) => result.error !== undefined || (result.archives?.failed.length ?? 0) > 0,
+    );
+    return failed || interrupted.signal.aborted ? 1 : 0;
+  } finally {
+    process.removeListener('SIGTERM', interrupt);
+    process.removeListener('SIGINT', interrupt);
+    await mirror.close();
+  }
+}
+
+async function syncOne(
+  mirror: Mirror,
+  repository: string,
+  flags: SyncFlags,
+  signal: AbortSignal,
+): Promise<RepositoryResult> {
+  const say = (line: string): void => {
+    process.stderr.write(`${repository}: ${line}\n`);
+  };
+  let result: RepositoryResult = { repository };
+  try {
+    const report = await new RepositorySync({ ...mirror, repository }).run((stage) => say(stage), signal);
+    result = { ...result, sync: report };
+    say(describeSync(report));
+  } catch (error) {
+    if (!(error instanceof SeraiError)) throw error;
+    process.stderr.write(`${describeError(error)}\n`);
+    result = { ...result, error: { code: error.code, message: error.message } };
+  }
+  if (!flags.archives || signal.aborted) return result;
+  const bar = createProgress(`${repository}: archives`, process.stderr);
+  try {
+    const archives = await prefetch({
+      ...mirror,
+      repository,
+      signal,
+      parallel: mirror.config.limits.downloads,
+      progress: (done, total) => bar.update(done, total),
+    });
+    bar.stop();
+    for (const line of describeArchives(archives, signal.aborted)) say(line);
+    return { ...result, archives };
+  } finally {
+    bar.stop();
+  }
+}
+
+function describeSync(report: SyncReport): string {
+  if (report.kind === 'not-modified') return 'the upstream has nothing new';
+  const { packages, versions, held } = report.summary;
+  const what = `${versions} versions of ${packages} packages as ${report.snapshot.id}`;
+  const without = held.length === 0 ? '' : `; ${held.length} held, see serai status`;
+  return `${report.kind === 'published' ? 'published' : 'up to date with'} ${what}${without}`;
+}
+
+function describeArchives(report: PrefetchReport, interrupted: boolean): string[] {
+  const { total, present, fetched, failed } = report;
+  const left = total - present - fetched - failed.length;
+  const lines = [
+    `${total} archives: ${present} were here, ${fetched} fetched, ${failed.length} could not be had`,
+    ...failed.map(
+      ({ archive, code, reason }) => `  ${archive} [${code}]\n    ${reason.replaceAll('\n', '\n    ')}`,
+    ),
+  ];
+  if (interrupted) lines.push(`interrupted with ${left} left; the same command goes on from here`);
+  return lines;
+}
+
+function plain(result: RepositoryResult): unknown {
+  const { sync: report } = result;
+  if (report === undefined || report.kind === 'not-modified') return result;
+  const { kind, snapshot, summary } = report;
+  return { ...result, sync: { kind, snapshot: snapshot.id, commit: snapshot.commit, ...summary } };
+}

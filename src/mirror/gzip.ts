@@ -1,0 +1,87 @@
+/**
+ * One plain gzip member (RFC 1952) made of pieces that were deflated apart: each piece ends at a byte border
+ * with a full flush, so pieces can be put one behind the other in any selection.
+ */
+import { constants, crc32, deflateRaw, deflateRawSync } from 'node:zlib';
+
+/** No name, no time, "unknown" system: nothing of the machine. */
+export const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+
+export interface DeflatedPiece {
+  readonly deflated: Buffer;
+  readonly rawLength: number;
+  readonly crc32: number;
+}
+
+/** Deflates on the thread pool, so that pieces are compressed beside one another. */
+export function deflatePiece(raw: Buffer): Promise<DeflatedPiece> {
+  return new Promise((resolve, reject) => {
+    deflateRaw(raw, { level: 6, finishFlush: constants.Z_FULL_FLUSH }, (error, deflated) => {
+      if (error) reject(error);
+      else resolve({ deflated, rawLength: raw.length, crc32: crc32(raw) });
+    });
+  });
+}
+
+/** What follows the last piece: `tail` as the final block, CRC-32 and length modulo 2^32 of everything. */
+export function gzipTrailer(
+  pieces: readonly { readonly rawLength: number; readonly crc32: number }[],
+  tail: Buffer,
+): Buffer {
+  let crc = 0;
+  let length = 0;
+  for (const piece of [...pieces, { rawLength: tail.length, crc32: crc32(tail) }]) {
+    crc = combineCrc32(crc, piece.crc32, piece.rawLength);
+    length += piece.rawLength;
+  }
+  const sums = Buffer.alloc(8);
+  sums.writeUInt32LE(crc, 0);
+  sums.writeUInt32LE(length % 2 ** 32, 4);
+  return Buffer.concat([deflateRawSync(tail), sums]);
+}
+
+/**
+ * The CRC-32 of `first ∥ second` from both CRCs and the second's length: a CRC is linear over GF(2), so
+ * appending n zero bytes is a 32×32 matrix to the power of n.
+ */
+export function combineCrc32(first: number, second: number, secondLength: number): number {
+  let crc = first;
+  for (let power = 0, rest = secondLength; rest > 0; power++, rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) crc = multiply(zeroBytes(power), crc);
+  }
+  return (crc ^ second) >>> 0;
+}
+
+type Matrix = Uint32Array;
+
+const ZERO_BYTE_POWERS: Matrix[] = [];
+
+/** The matrix of appending 2^power zero bytes. */
+function zeroBytes(power: number): Matrix {
+  let known = ZERO_BYTE_POWERS[power];
+  if (known === undefined) {
+    known = power === 0 ? oneZeroByte() : square(zeroBytes(power - 1));
+    ZERO_BYTE_POWERS[power] = known;
+  }
+  return known;
+}
+
+/** One zero bit, squared three times. The reflected polynomial is that of RFC 1952, section 8. */
+function oneZeroByte(): Matrix {
+  const bit = new Uint32Array(32);
+  bit[0] = 0xedb88320;
+  for (let row = 1; row < 32; row++) bit[row] = 2 ** (row - 1);
+  return square(square(square(bit)));
+}
+
+function square(matrix: Matrix): Matrix {
+  return matrix.map((row) => multiply(matrix, row));
+}
+
+function multiply(matrix: Matrix, vector: number): number {
+  let sum = 0;
+  for (let row = 0, rest = vector; rest !== 0; row++, rest >>>= 1) {
+    if ((rest & 1) === 1) sum ^= matrix[row] ?? 0;
+  }
+  return sum >>> 0;
+}

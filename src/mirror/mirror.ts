@@ -1,0 +1,73 @@
+/** The parts of a mirror, put together from a configuration. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { SeraiError } from '../errors.ts';
+import type { Blobs } from '../store/blobs.ts';
+import type { Catalogue } from '../store/catalogue.ts';
+import { openFileBlobs } from '../store/file-blobs.ts';
+import { openSqliteCatalogue } from '../store/sqlite-catalogue.ts';
+import type { Fetcher } from '../upstream/fetcher.ts';
+import { createFetcher } from '../upstream/http.ts';
+import { Archives } from './archives.ts';
+import { ServedIndexes } from './served-index.ts';
+import { decodeSummary } from './summary.ts';
+
+/** Sent upstream; the mirror does not pass for an opam client. */
+const USER_AGENT = 'serai';
+
+export interface Mirror {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly catalogue: Catalogue;
+  readonly blobs: Blobs;
+  readonly fetcher: Fetcher;
+  readonly archives: Archives;
+  readonly served: ServedIndexes;
+  close(): Promise<void>;
+}
+
+/** Opens the store in `config.data`, making it where there is none. */
+export async function openMirror(config: Config, clock: Clock): Promise<Mirror> {
+  try {
+    await mkdir(config.data, { recursive: true });
+  } catch (error) {
+    throw new SeraiError(
+      'store-failed',
+      `the data folder ${config.data} cannot be made; choose another with --data`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const blobs = await openFileBlobs(join(config.data, 'blobs'));
+  const catalogue = await openSqliteCatalogue(join(config.data, 'catalogue.sqlite'));
+  const fetcher = createFetcher({
+    limits: config.limits,
+    allowPrivateAddresses: config.allow_private_addresses,
+    privateHosts: config.private_hosts,
+    userAgent: USER_AGENT,
+  });
+  const repositories = Object.keys(config.repository);
+  const served = new ServedIndexes({ repositories, catalogue, blobs });
+  const archives = new Archives({
+    catalogue,
+    blobs,
+    fetcher,
+    clock,
+    limits: config.limits,
+    caches: async (repository) => {
+      const snapshot = await catalogue.currentSnapshot(repository);
+      return {
+        before: snapshot === undefined ? [] : decodeSummary(snapshot.summary).archiveMirrors,
+        after: config.repository[repository]?.archive_fallbacks ?? [],
+      };
+    },
+  });
+  const close = async (): Promise<void> => {
+    await fetcher.close();
+    await catalogue.close();
+  };
+  return { config, clock, catalogue, blobs, fetcher, archives, served, close };
+}

@@ -1,0 +1,48 @@
+/** The pages for people and for probes, as a table of routes. */
+import { Hono } from 'hono';
+import { html } from 'hono/html';
+import { repositoryStates, type StateSource } from '../mirror/repository-state.ts';
+import { ROOT_REPOSITORY } from './paths.ts';
+
+export function createPages(source: StateSource): Hono {
+  const pages = new Hono();
+  pages.get('/healthz', (context) => context.text('ok\n'));
+  pages.get('/readyz', async (context) => {
+    const repositories = await repositoryStates(source);
+    const ready = repositories.every((repository) => repository.ready);
+    return context.json({ ready, repositories }, ready ? 200 : 503);
+  });
+  pages.get('/', async (context) => {
+    const repositories = await repositoryStates(source);
+    // The address comes from the browser's own address bar, not from a header that a client may have made up.
+    return context.html(html`<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>serai</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #ddd; vertical-align: top }
+code { background: #f3f3f3; padding: .1rem .3rem; overflow-wrap: anywhere } .bad { color: #a00 }
+</style></head>
+<body>
+<h1>serai</h1>
+<p>A verifying mirror for opam. Use it with <code>opam init ADDRESS-OF-THIS-PAGE</code>, or one of its
+repositories with <code>opam repository add NAME ADDRESS-OF-THIS-PAGE/NAME</code>.</p>
+<table>
+<tr><th>repository</th><th>versions</th><th>snapshot</th><th>published</th><th>last sync</th></tr>
+${repositories.map(
+  (repository) => html`<tr>
+<td>${repository.name}${repository.name === ROOT_REPOSITORY ? ' (also at /)' : ''}</td>
+<td>${repository.versions ?? '–'}</td>
+<td>${repository.snapshot === undefined ? '–' : html`<code>${repository.snapshot.slice(0, 16)}…</code>`}</td>
+<td>${repository.publishedAt ?? 'not yet'}</td>
+<td>${repository.failure === undefined ? (repository.syncedAt ?? 'not yet') : html`<span class="bad">${repository.failure.code}: ${repository.failure.message}</span>`}</td>
+</tr>`,
+)}
+</table>
+<p><a href="/readyz">/readyz</a> · <a href="/healthz">/healthz</a></p>
+</body></html>`);
+  });
+  pages.notFound((context) => context.text('nothing is served under this path\n', 404));
+  return pages;
+}

@@ -1,0 +1,120 @@
+/** A mirror that listens and keeps its repositories synced. */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { SeraiError } from '../errors.ts';
+import { type Mirror, openMirror } from '../mirror/mirror.ts';
+import { keepSyncing } from '../mirror/schedule.ts';
+import { type SyncDone, SyncThread } from '../mirror/sync-thread.ts';
+import { createMirrorServer } from './server.ts';
+
+/** How often the catalogue is asked for what another process published. */
+const LOOK_MILLISECONDS = 1000;
+
+export interface RunningServer {
+  /** `http://HOST:PORT`. */
+  readonly address: string;
+  readonly mirror: Mirror;
+  /** Syncs now; with the report of what it did. */
+  sync(repository: string): Promise<SyncDone>;
+  /** Drains: no new connections, answers under way end, syncs are ended. */
+  stop(): Promise<void>;
+}
+
+/** Opens the store, listens, and keeps the repositories synced until it is stopped. */
+export async function startServer(
+  config: Config,
+  log: Logger,
+  options: { readonly schedule: boolean; readonly clock?: Clock } = { schedule: true },
+): Promise<RunningServer> {
+  const clock = options.clock ?? systemClock;
+  const mirror = await openMirror(config, clock);
+  const repositories = Object.keys(config.repository);
+  for (const repository of repositories) await refresh(mirror, repository, log);
+  const { server, drain } = createMirrorServer(mirror, (error) => log.error({ err: error }, error.message));
+  const address = await listen(server, config.listen);
+  log.info(`serving ${repositories.join(', ')} on ${address}`);
+
+  const stopped = new AbortController();
+  const thread = new SyncThread(config);
+  const sync = async (repository: string): Promise<SyncDone> => {
+    const report = await thread.sync(repository);
+    await refresh(mirror, repository, log);
+    return report;
+  };
+  const loops = options.schedule
+    ? repositories.map((repository) =>
+        keepSyncing({
+          interval: config.repository[repository]?.interval ?? 0,
+          clock,
+          random: Math.random,
+          signal: stopped.signal,
+          sync: () => sync(repository),
+          succeeded: (report) => log.info({ repository, ...report }, describeReport(repository, report)),
+          failed: ({ code, message }, wait) =>
+            log.error({ repository, code }, `${message}; next try in ${Math.round(wait / 1000)} s`),
+        }),
+      )
+    : [];
+  const looking = setInterval(() => {
+    for (const repository of repositories) void refresh(mirror, repository, log);
+  }, LOOK_MILLISECONDS);
+
+  const stop = async (): Promise<void> => {
+    stopped.abort();
+    clearInterval(looking);
+    await Promise.all([drain(), thread.stop(), ...loops]);
+    await mirror.close();
+  };
+  return { address, mirror, sync, stop };
+}
+
+async function refresh(mirror: Mirror, repository: string, log: Logger): Promise<void> {
+  try {
+    if (await mirror.served.refresh(repository)) {
+      const { snapshot, summary } = mirror.served.current(repository) ?? {};
+      log.info(
+        { repository, snapshot: snapshot?.id },
+        `serving ${summary?.versions} versions of ${repository}`,
+      );
+    }
+  } catch (error) {
+    log.error({ repository, err: error }, `reading the snapshot of ${repository}`);
+  }
+}
+
+function describeReport(repository: string, report: SyncDone): string {
+  switch (report.kind) {
+    case 'not-modified':
+      return `synced ${repository}: the upstream has nothing new`;
+    case 'unchanged':
+      return `synced ${repository}: what is served is up to date`;
+    case 'published':
+      return `synced ${repository}: published ${report.summary.versions} versions as ${report.snapshot.slice(0, 16)}…`;
+  }
+}
+
+function listen(server: Server, listenAt: string): Promise<string> {
+  const colon = listenAt.lastIndexOf(':');
+  const host = listenAt.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  const port = Number(listenAt.slice(colon + 1));
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(
+        new SeraiError(
+          'usage',
+          `cannot listen on ${listenAt}; is another program there? Choose with --listen`,
+          {
+            cause: error,
+          },
+        ),
+      ),
+    );
+    server.listen(port, host, () => {
+      const bound = server.address() as AddressInfo;
+      resolve(`http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`);
+    });
+  });
+}
