@@ -83,7 +83,7 @@ function invalid(file: string | undefined, text: string, error: z.ZodError): Ser
       return issue.keys.map((key) => complain(file, text, [...issue.path, key], 'there is no such key'));
     return [complain(file, text, issue.path, issue.message)];
   });
-  return new SeraiError('config-invalid', lines.join('\n'), { cause: error });
+  return new SeraiError('config-invalid', lines.join('\n'));
 }
 
 function complain(

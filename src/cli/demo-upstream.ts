@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { SeraiError } from '../errors.ts';
@@ -104,11 +105,9 @@ function makeArchive(name: string, version: string, program: string): Promise<Bu
 
 async function makeTarball(files: ReadonlyMap<string, string>): Promise<Buffer> {
   const tar = pack();
-  const chunks: Buffer[] = [];
   for (const [name, content] of files) tar.entry({ name, mtime: new Date(0) }, content);
   tar.finalize();
-  for await (const chunk of tar) chunks.push(Buffer.from(chunk));
-  return gzipSync(Buffer.concat(chunks));
+  return gzipSync(await buffer(tar));
 }
 
 async function writeTree(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
