@@ -96,9 +96,9 @@ async function walk(upstream: DemoUpstream, mirror: RunningServer): Promise<void
 async function stayUp(mirror: RunningServer): Promise<void> {
   say('');
   say('The mirror stays up until Ctrl-C. In another terminal, with a real opam:');
-  say(`  export OPAMROOT=$(mktemp -d)`);
-  say(`  opam init --bare --no-setup --disable-sandboxing ${mirror.address}`);
-  say(`  cd "$OPAMROOT" && opam source hello.1.1 && cat hello.1.1/hello.ml`);
+  say(`  export OPAMROOT=$(mktemp -d) && opam init --bare --no-setup --disable-sandboxing ${mirror.address}`);
+  say('  opam switch create demo --empty');
+  say('  opam source hello.1.1 && cat hello.1.1/hello.ml');
   await untilSignal(() => say('stopping; a second signal ends at once'));
 }
 
