@@ -18,6 +18,10 @@ export interface PackageUpstream {
   publish(id: string, options?: PublishOptions): Promise<void>;
   /** From now on this archive's bytes are others than its checksum says. */
   tamper(id: string): void;
+  /** Of the version's archive, as published. */
+  sha256(id: string): string;
+  /** Answers for paths that contain the text wait for this; undefined takes the delay away. */
+  delay(text: string, until: (() => Promise<void>) | undefined): void;
   /** Requests for paths that contain the text. */
   requests(text: string): number;
   /** Cuts every connection and refuses new ones, until switched on at the same port. */
@@ -39,13 +43,16 @@ export async function startPackageUpstream(): Promise<PackageUpstream> {
   const files = new Map<string, string>();
   const served = new Map<string, Buffer>();
   const asked: string[] = [];
+  const digests = new Map<string, string>();
+  const delays = new Map<string, () => Promise<void>>();
   let server: Server;
   let port = 0;
 
   const switchOn = async (): Promise<void> => {
-    server = createServer((request, response) => {
+    server = createServer(async (request, response) => {
       const path = request.url ?? '';
       asked.push(path);
+      for (const [text, until] of delays) if (path.includes(text)) await until();
       const bytes = served.get(path);
       if (bytes === undefined) response.writeHead(404).end();
       else response.end(bytes);
@@ -90,6 +97,7 @@ export async function startPackageUpstream(): Promise<PackageUpstream> {
     const name = id.slice(0, id.indexOf('.'));
     const archive = await tarball(new Map([[`${id}/CONTENT`, `this is ${id}\n`]]));
     served.set(`/archives/${id}.tar.gz`, archive);
+    digests.set(id, createHash('sha256').update(archive).digest('hex'));
     const lines = [
       'opam-version: "2.0"',
       `synopsis: "${id}"`,
@@ -117,6 +125,11 @@ export async function startPackageUpstream(): Promise<PackageUpstream> {
     publish,
     tamper: (id) =>
       served.set(`/archives/${id}.tar.gz`, Buffer.from('these are not the bytes that were published')),
+    sha256: (id) => digests.get(id) ?? '',
+    delay: (text, until) => {
+      if (until === undefined) delays.delete(text);
+      else delays.set(text, until);
+    },
     requests: (text) => asked.filter((path) => path.includes(text)).length,
     switchOff,
     switchOn,

@@ -1,0 +1,170 @@
+/** serai.toml: flags over file over defaults; every error names file, line, key and what was expected. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ConfigFlags, loadConfig } from '../../src/cli/config-file.ts';
+import { SeraiError } from '../../src/errors.ts';
+import { DEFAULT_LIMITS } from '../../src/limits.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'serai-config-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(text: string): string {
+  const file = join(folder, 'serai.toml');
+  writeFileSync(file, text);
+  return file;
+}
+
+function refusal(flags: ConfigFlags): SeraiError {
+  try {
+    loadConfig(flags);
+  } catch (error) {
+    if (error instanceof SeraiError) return error;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+describe('without a file', () => {
+  it('mirrors the public repository with its cache as a fallback', () => {
+    const config = loadConfig({});
+    expect(config.repository).toEqual({
+      default: {
+        upstream: 'https://opam.ocaml.org',
+        archive_fallbacks: ['https://opam.ocaml.org/cache'],
+        interval: 300_000,
+        dialect: 'unsigned',
+        minimum_remaining: 0.1,
+      },
+    });
+    expect(config).toMatchObject({
+      listen: '127.0.0.1:8080',
+      allow_private_addresses: false,
+      limits: DEFAULT_LIMITS,
+    });
+  });
+
+  it('takes upstream, address, folder and private addresses from flags', () => {
+    const config = loadConfig({
+      upstream: 'git+https://example.org/repository.git',
+      listen: '[::1]:9000',
+      data: '/srv/serai',
+      allowPrivateAddresses: true,
+    });
+    expect(config).toMatchObject({ listen: '[::1]:9000', data: '/srv/serai', allow_private_addresses: true });
+    expect(config.repository.default?.upstream).toBe('git+https://example.org/repository.git');
+    expect(config.repository.default?.archive_fallbacks).toEqual([]);
+  });
+});
+
+describe('a file', () => {
+  it('holds several repositories, and limits in units', () => {
+    const config = loadConfig({
+      config: write(`
+        listen = "0.0.0.0:80"
+        [repository.default]
+        upstream = "https://opam.ocaml.org"
+        interval = "90s"
+        [repository.internal]
+        upstream = "file:///srv/repository"
+        minimum_remaining = 0.5
+        [limits]
+        archive = "2 GiB"
+        opam_file = 1000
+        stall_timeout = "1.5m"
+        miss_wait = 30
+      `),
+    });
+    expect(Object.keys(config.repository)).toEqual(['default', 'internal']);
+    expect(config.repository.default?.interval).toBe(90_000);
+    expect(config.limits).toMatchObject({
+      archive: 2 * 1024 ** 3,
+      opam_file: 1000,
+      stall_timeout: 90_000,
+      miss_wait: 30_000,
+      index: DEFAULT_LIMITS.index,
+    });
+  });
+
+  it('keeps a relative data folder beside itself, wherever the program is started', () => {
+    mkdirSync(join(folder, 'deep'));
+    const config = write('data = "deep/data"\n[repository.x]\nupstream = "https://example.org"\n');
+    expect(loadConfig({ config }).data).toBe(join(folder, 'deep/data'));
+  });
+
+  it('loses to flags', () => {
+    const config = write(
+      'listen = "0.0.0.0:80"\n[repository.default]\nupstream = "https://a.example"\ninterval = "1h"\n',
+    );
+    const loaded = loadConfig({ config, listen: '127.0.0.1:1', upstream: 'https://b.example' });
+    expect(loaded.listen).toBe('127.0.0.1:1');
+    expect(loaded.repository.default).toMatchObject({ upstream: 'https://b.example', interval: 3_600_000 });
+  });
+});
+
+describe('an error names file, line, key and what was expected', () => {
+  const upstream = 'upstream = "https://example.org"';
+  it.each([
+    ['no TOML', 'listen = \n', /serai\.toml:1:\d+: this is no TOML/],
+    ['an unknown key', 'listn = "127.0.0.1:80"\n', /serai\.toml:1: listn: there is no such key/],
+    [
+      'an unknown key of a repository',
+      `[repository.x]\n${upstream}\nintervall = "5m"\n`,
+      /:3: repository\.x\.intervall: there is no such key/,
+    ],
+    ['an unknown limit', '[limits]\nfoo = 1\n', /:2: limits\.foo: there is no such key/],
+    ['an address without a port', 'listen = "localhost"\n', /:1: listen: expected HOST:PORT/],
+    [
+      'a scheme that is none',
+      '[repository.x]\nupstream = "ftp://x"\n',
+      /:2: repository\.x\.upstream: expected a URL with https/,
+    ],
+    ['no upstream', '[repository.x]\ninterval = "5m"\n', /:1: repository\.x\.upstream: /],
+    ['a name that is no path component', `[repository."a@b"]\n${upstream}\n`, /:1: repository\.a@b: /],
+    [
+      'a time that is none',
+      `[repository.x]\n${upstream}\ninterval = "soon"\n`,
+      /:3: repository\.x\.interval: expected a time such as "5m"/,
+    ],
+    [
+      'a size that is none',
+      '[limits]\n\n# biggest\narchive = "big"\n',
+      /:4: limits\.archive: expected a size such as/,
+    ],
+    ['a size of zero', '[limits]\narchive = 0\n', /:2: limits\.archive: /],
+    [
+      'a share above 1',
+      `[repository.x]\n${upstream}\nminimum_remaining = 2\n`,
+      /:3: repository\.x\.minimum_remaining: /,
+    ],
+    [
+      'a dialect that is none',
+      `[repository.x]\n${upstream}\ndialect = "gpg"\n`,
+      /:3: repository\.x\.dialect: /,
+    ],
+    ['a dotted key', 'limits.archive = "big"\n', /:1: limits\.archive: /],
+  ])('%s', (_, text, message) => {
+    const error = refusal({ config: write(text) });
+    expect(error.code).toBe('config-invalid');
+    expect(error.message).toMatch(message);
+  });
+
+  it('several at once', () => {
+    const error = refusal({ config: write('listen = "x"\n[limits]\narchive = "big"\n') });
+    expect(error.message.split('\n')).toHaveLength(2);
+  });
+
+  it('a flag', () => {
+    expect(refusal({ listen: 'nowhere' }).message).toMatch(/^command line: listen: expected HOST:PORT/);
+  });
+
+  it('a file that is not there', () => {
+    expect(refusal({ config: join(folder, 'none.toml') }).message).toMatch(/none\.toml cannot be read/);
+  });
+});
