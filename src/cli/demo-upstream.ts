@@ -5,10 +5,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
 import { SeraiError } from '../errors.ts';
+import { entryLength, TAR_END, writeEntry } from '../mirror/tar-writer.ts';
 
 export interface DemoUpstream {
   /** `http://127.0.0.1:PORT` with index.tar.gz and the archives. */
@@ -62,10 +61,10 @@ export async function startDemoUpstream(folder: string): Promise<DemoUpstream> {
   await git(gitFolder, 'init', '--quiet', '--initial-branch=main');
   const packages: DemoPackage[] = [];
   for (const { name, version, synopsis } of RELEASES) {
-    const archive = await makeArchive(name, version, `let () = print_endline "${synopsis}"\n`);
+    const archive = makeArchive(name, version, `let () = print_endline "${synopsis}"\n`);
     const path = `/archives/${name}-${version}.tar.gz`;
     const sha256 = createHash('sha256').update(archive).digest('hex');
-    const wrong = await makeArchive(name, version, 'let () = print_endline "not what was published"\n');
+    const wrong = makeArchive(name, version, 'let () = print_endline "not what was published"\n');
     archives.set(path, name === 'tampered' ? wrong : archive);
     packages.push({ name, version, sha256, path });
     const opam = [
@@ -84,7 +83,7 @@ export async function startDemoUpstream(folder: string): Promise<DemoUpstream> {
     await git(gitFolder, 'add', '--all');
     await git(gitFolder, 'commit', '--quiet', `--message=Publish ${name}.${version}`);
   }
-  index = await makeTarball(files);
+  index = makeTarball(files);
   const close = (): Promise<void> =>
     new Promise((resolve) => {
       server.close(() => resolve());
@@ -93,7 +92,7 @@ export async function startDemoUpstream(folder: string): Promise<DemoUpstream> {
   return { address, gitFolder, packages, downloads: () => downloads, close };
 }
 
-function makeArchive(name: string, version: string, program: string): Promise<Buffer> {
+function makeArchive(name: string, version: string, program: string): Buffer {
   const folder = `${name}-${version}`;
   return makeTarball(
     new Map([
@@ -103,11 +102,14 @@ function makeArchive(name: string, version: string, program: string): Promise<Bu
   );
 }
 
-async function makeTarball(files: ReadonlyMap<string, string>): Promise<Buffer> {
-  const tar = pack();
-  for (const [name, content] of files) tar.entry({ name, mtime: new Date(0) }, content);
-  tar.finalize();
-  return gzipSync(await buffer(tar));
+function makeTarball(files: ReadonlyMap<string, string>): Buffer {
+  const entries = [...files].map(([path, content]) => {
+    const bytes = Buffer.from(content);
+    const entry = Buffer.alloc(entryLength(path, bytes.length));
+    writeEntry(entry, 0, path, bytes);
+    return entry;
+  });
+  return gzipSync(Buffer.concat([...entries, TAR_END]));
 }
 
 async function writeTree(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
