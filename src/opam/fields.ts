@@ -1,7 +1,7 @@
 /** Looking into parsed files: fields by name, values as strings and lists. */
 import type { Field, Item, Section, Value } from './syntax.ts';
 
-/** The first field of that name. opam takes the last of duplicates only with a warning; real files repeat equal ones. */
+/** The first field of that name, which is the one that opam takes of duplicates. */
 export function field(items: readonly Item[], name: string): Value | undefined {
   for (const item of items) if (item.kind === 'field' && item.name === name) return item.value;
   return undefined;

@@ -2,7 +2,7 @@
  * Tokens of the opam language (OPAM-CLIENT.md, "The language"). Each byte is looked at a bounded number of
  * times, whatever the input.
  */
-import { type EnvironmentOperator, type RelationOperator, syntaxError } from './syntax.ts';
+import { type EnvironmentOperator, excerpt, type RelationOperator, syntaxError } from './syntax.ts';
 
 export type TokenKind =
   | 'end'
@@ -63,8 +63,8 @@ const SIMPLE_ESCAPES: Readonly<Record<string, string>> = {
   b: '\b',
 };
 
-/** OCaml's `int` on 64-bit machines, which is what opam reads integers into. */
-const INT_MAX = 2n ** 62n - 1n;
+/** OCaml's `int` on 64-bit machines, which is what opam reads integers into, goes from `-INT_BOUND` to below it. */
+const INT_BOUND = 2n ** 62n;
 
 export class Lexer {
   readonly source: string;
@@ -75,6 +75,8 @@ export class Lexer {
   end = 0;
   /** Of an ident its name, of a string its bytes, of an int its digits, of an operator itself. */
   text = '';
+  /** The end of the last run of word characters that was seen to hold no letter. */
+  #letterless = 0;
 
   constructor(source: string) {
     this.source = source;
@@ -186,6 +188,11 @@ export class Lexer {
 
   /** True when a letter stands in the run of word characters at `from`; `this.end` is set behind the run. */
   #run(from: number): boolean {
+    // `1-2-3…` is one run but many numbers: it is not walked again for each of them.
+    if (from < this.#letterless) {
+      this.end = this.#letterless;
+      return false;
+    }
     const source = this.source;
     let letters = 0;
     let at = from;
@@ -195,6 +202,7 @@ export class Lexer {
       letters |= flags & LETTER;
     }
     this.end = at;
+    if (letters === 0) this.#letterless = at;
     return letters !== 0;
   }
 
@@ -245,14 +253,14 @@ export class Lexer {
       throw syntaxError(
         source,
         at,
-        `'${source.slice(at, Math.max(end, at + 1))}' is neither a number nor a name`,
+        `${excerpt(source.slice(at, Math.max(end, at + 1)))} is neither a number nor a name`,
       );
     const negative = first !== source.charCodeAt(at);
     const digits = source
       .slice(negative ? at + 1 : at, end)
       .replaceAll('_', '')
       .replace(/^0+(?=.)/, '');
-    if (digits.length > 19 || BigInt(digits) > INT_MAX)
+    if (digits.length > 19 || BigInt(digits) > (negative ? INT_BOUND : INT_BOUND - 1n))
       throw syntaxError(source, at, 'the number is beyond what opam can hold (62 bits)');
     this.kind = 'int';
     this.end = end;

@@ -43,6 +43,7 @@ export function packageIdOfPath(path: string): { readonly id: PackageId; readonl
   const versionEnd = nameEnd === -1 ? -1 : path.indexOf('/', nameEnd + 1);
   if (versionEnd === -1) return undefined;
   const id = parsePackageId(path.slice(nameEnd + 1, versionEnd));
-  if (id === undefined || id.name !== path.slice(9, nameEnd)) return undefined;
-  return { id, file: path.slice(versionEnd + 1) };
+  const file = path.slice(versionEnd + 1);
+  if (id === undefined || id.name !== path.slice(9, nameEnd) || file === '') return undefined;
+  return { id, file };
 }

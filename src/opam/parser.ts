@@ -1,6 +1,14 @@
 /** The grammar of the opam language (OPAM-CLIENT.md, "The language"), by recursive descent of bounded depth. */
 import { Lexer, type TokenKind } from './lexer.ts';
-import { type Atom, type Item, type OpamFile, sourceText, syntaxError, type Value } from './syntax.ts';
+import {
+  type Atom,
+  excerpt,
+  type Item,
+  type OpamFile,
+  sourceText,
+  syntaxError,
+  type Value,
+} from './syntax.ts';
 
 /** Nesting of brackets, options, prefix operators and sections; the real repository's deepest file has 6. */
 export const DEFAULT_DEPTH = 500;
@@ -68,7 +76,8 @@ class Parser {
       label = lexer.text;
       lexer.next();
     }
-    if (lexer.kind !== '{') throw this.#unexpected(label === undefined ? `':' or '{' after ${name}` : "'{'");
+    if (lexer.kind !== '{')
+      throw this.#unexpected(label === undefined ? `':' or '{' after ${excerpt(name)}` : "'{'");
     this.#deeper();
     lexer.next();
     const items = this.#items('}');
@@ -80,18 +89,25 @@ class Parser {
   }
 
   #value(): Value {
-    return this.#chain('|', 'or', () => this.#chain('&', 'and', () => this.#prefixed()));
+    const first = this.#conjunction();
+    if (this.#lexer.kind !== '|') return first;
+    const operands = [first];
+    while (this.#lexer.kind === '|') {
+      this.#lexer.next();
+      operands.push(this.#conjunction());
+    }
+    return { kind: 'or', at: first.at, operands };
   }
 
-  #chain(operator: TokenKind, kind: 'and' | 'or', operand: () => Value): Value {
-    const first = operand();
-    if (this.#lexer.kind !== operator) return first;
+  #conjunction(): Value {
+    const first = this.#prefixed();
+    if (this.#lexer.kind !== '&') return first;
     const operands = [first];
-    while (this.#lexer.kind === operator) {
+    while (this.#lexer.kind === '&') {
       this.#lexer.next();
-      operands.push(operand());
+      operands.push(this.#prefixed());
     }
-    return { kind, at: first.at, operands };
+    return { kind: 'and', at: first.at, operands };
   }
 
   #prefixed(): Value {
@@ -160,7 +176,12 @@ class Parser {
   }
 
   #values(close: TokenKind): Value[] {
-    const values: Value[] = [];
+    if (this.#lexer.kind === close) {
+      this.#lexer.next();
+      return [];
+    }
+    // Most hold one value: an array that begins with it takes no spare room.
+    const values = [this.#value()];
     while (this.#lexer.kind !== close) values.push(this.#value());
     this.#lexer.next();
     return values;
@@ -204,9 +225,7 @@ class Parser {
   #unexpected(wanted: string): Error {
     const lexer = this.#lexer;
     const found =
-      lexer.kind === 'end'
-        ? 'the end of the file'
-        : `'${lexer.source.slice(lexer.start, lexer.start + Math.min(lexer.end - lexer.start, 40))}'`;
+      lexer.kind === 'end' ? 'the end of the file' : excerpt(lexer.source.slice(lexer.start, lexer.end));
     return syntaxError(lexer.source, lexer.start, `expected ${wanted}, found ${found}`);
   }
 }

@@ -3,7 +3,7 @@
  * Parentheses are decided from the meaning alone: {@link bare} takes them all off, and printing puts back
  * those without which the text would read as something else.
  */
-import type { Atom, Field, Item, OpamFile, Value } from './syntax.ts';
+import type { Atom, Field, Item, OpamFile, RelationOperator, Value } from './syntax.ts';
 
 /** The canonical text of a value. */
 export function printValue(value: Value): string {
@@ -28,11 +28,12 @@ function printItem(item: Item): string {
 
 /** A field whose whole value is `[]` or `[[]]`: it is erased before signing, once. */
 export function isErased(value: Value): boolean {
-  const outer = bare(value);
-  if (outer.kind !== 'list') return false;
-  if (outer.items.length === 0) return true;
+  const outer = ungrouped(value);
+  if (outer.kind !== 'list' || outer.items.length > 1) return false;
   const [only] = outer.items;
-  return outer.items.length === 1 && only !== undefined && only.kind === 'list' && only.items.length === 0;
+  if (only === undefined) return true;
+  const inner = ungrouped(only);
+  return inner.kind === 'list' && inner.items.length === 0;
 }
 
 /** The bytes that `signature:` entries sign: no `signature:`, erased fields gone, sorted bytewise by name. */
@@ -46,30 +47,52 @@ export function canonicalText(fields: readonly Field[]): string {
 
 /** The value without groups around one value, and `&` and `|` flat: equal meanings become equal shapes. */
 export function bare(value: Value): Value {
-  switch (value.kind) {
+  const inner = ungrouped(value);
+  switch (inner.kind) {
     case 'group':
-      if (value.items.length === 1 && value.items[0] !== undefined) return bare(value.items[0]);
-      return { ...value, items: value.items.map((item) => bare(item)) };
     case 'list':
-      return { ...value, items: value.items.map((item) => bare(item)) };
+      return { ...inner, items: bareAll(inner.items) };
     case 'option':
-      return { ...value, value: bare(value.value), options: value.options.map((item) => bare(item)) };
+      return { ...inner, value: bare(inner.value), options: bareAll(inner.options) };
     case 'and':
-    case 'or': {
-      const operands = value.operands.map((operand) => bare(operand));
-      return {
-        ...value,
-        operands: operands.flatMap((operand) => (operand.kind === value.kind ? operand.operands : [operand])),
-      };
-    }
+    case 'or':
+      return { ...inner, operands: flat(inner.kind, inner.operands, []) };
     case 'not':
     case 'defined':
-      return { ...value, operand: bare(value.operand) };
+      return { ...inner, operand: bare(inner.operand) };
     default:
-      return value;
+      return inner;
   }
 }
 
+function bareAll(values: readonly Value[]): readonly Value[] {
+  const all: Value[] = [];
+  for (const value of values) all.push(bare(value));
+  return all;
+}
+
+/** What is inside all the parentheses around one value. */
+function ungrouped(value: Value): Value {
+  let inner = value;
+  while (inner.kind === 'group') {
+    const [only] = inner.items;
+    if (only === undefined || inner.items.length > 1) break;
+    inner = only;
+  }
+  return inner;
+}
+
+/** Appends the operands to `into`, bare, those of an inner chain of the same kind in its place. */
+function flat(kind: 'and' | 'or', operands: readonly Value[], into: Value[]): readonly Value[] {
+  for (const operand of operands) {
+    const inner = ungrouped(operand);
+    if (inner.kind === kind) flat(kind, inner.operands, into);
+    else into.push(bare(inner));
+  }
+  return into;
+}
+
+/** The text of a bare value. Written with loops, not callbacks: nested values take few frames of the stack. */
 function print(value: Value): string {
   switch (value.kind) {
     case 'string':
@@ -81,25 +104,22 @@ function print(value: Value): string {
       return `[${printSequence(value.items)}]`;
     case 'group':
       return `(${printSequence(value.items)})`;
-    case 'option': {
-      const inner = value.value;
-      const loose =
-        inner.kind === 'and' || inner.kind === 'or' || inner.kind === 'not' || inner.kind === 'defined';
-      return `${within(loose, inner)} {${printSequence(value.options)}}`;
-    }
+    case 'option':
+      return `${within(isLoose(value.value), value.value)} {${printSequence(value.options)}}`;
     case 'and':
-      return value.operands.map((operand) => within(operand.kind === 'or', operand)).join(' & ');
-    case 'or':
-      return value.operands.map((operand) => print(operand)).join(' | ');
-    case 'not':
-    case 'defined': {
-      const inner = value.operand;
-      const text = print(inner);
-      // `!` before `=` would read as the operator `!=`.
-      const merges = value.kind === 'not' && text.startsWith('=');
-      const loose = inner.kind === 'and' || inner.kind === 'or' || merges;
-      return `${value.kind === 'not' ? '!' : '?'}${loose ? `(${text})` : text}`;
+    case 'or': {
+      let text = '';
+      for (const operand of value.operands) {
+        if (text !== '') text += value.kind === 'and' ? ' & ' : ' | ';
+        text += within(value.kind === 'and' && operand.kind === 'or', operand);
+      }
+      return text;
     }
+    case 'not':
+      // `!` before `=` would read as the operator `!=`.
+      return `!${within(isChain(value.operand) || firstOperator(value.operand) === '=', value.operand)}`;
+    case 'defined':
+      return `?${within(isChain(value.operand), value.operand)}`;
     case 'relation':
     case 'environment':
       return `${printAtom(value.left)} ${value.operator} ${printAtom(value.right)}`;
@@ -118,12 +138,23 @@ function printSequence(values: readonly Value[]): string {
   let previous: Value | undefined;
   for (const value of values) {
     if (previous !== undefined) text += ' ';
-    text += within(previous !== undefined && endsInAtom(previous) && beginsWithComparison(value), value);
+    const merges = previous !== undefined && endsInAtom(previous) && firstOperator(value) !== undefined;
+    text += within(merges, value);
     previous = value;
   }
   return text;
 }
 
+function isChain(value: Value): boolean {
+  return value.kind === 'and' || value.kind === 'or';
+}
+
+/** Binds looser than `{…}` behind it. */
+function isLoose(value: Value): boolean {
+  return isChain(value) || value.kind === 'not' || value.kind === 'defined';
+}
+
+/** True when the text ends in an atom of its own, which an operator behind it would take as its left side. */
 function endsInAtom(value: Value): boolean {
   switch (value.kind) {
     case 'string':
@@ -134,29 +165,32 @@ function endsInAtom(value: Value): boolean {
     case 'and':
     case 'or': {
       const last = value.operands.at(-1);
-      return last !== undefined && endsInAtom(last);
+      return last !== undefined && !(value.kind === 'and' && last.kind === 'or') && endsInAtom(last);
     }
     case 'not':
     case 'defined':
-      return endsInAtom(value.operand);
+      return !isChain(value.operand) && endsInAtom(value.operand);
     default:
       return false;
   }
 }
 
-function beginsWithComparison(value: Value): boolean {
+/** The comparison that the text begins with, if it does and is not in parentheses. */
+function firstOperator(value: Value): RelationOperator | undefined {
   switch (value.kind) {
     case 'prefix-relation':
-      return true;
+      return value.operator;
     case 'option':
-      return beginsWithComparison(value.value);
+      return isLoose(value.value) ? undefined : firstOperator(value.value);
     case 'and':
     case 'or': {
       const [first] = value.operands;
-      return first !== undefined && beginsWithComparison(first);
+      return first === undefined || (value.kind === 'and' && first.kind === 'or')
+        ? undefined
+        : firstOperator(first);
     }
     default:
-      return false;
+      return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Typed views of an opam file's `url` and `extra-source` sections: where archives are and what they hash to. */
 import { type Checksum, HASH_KINDS, HEX_LENGTH, isHexOf } from '../hashes.ts';
-import { field, sections, stringOf, stringsOf } from './fields.ts';
-import type { Item, OpamFile } from './syntax.ts';
+import { elementsOf, field, sections } from './fields.ts';
+import type { Item, OpamFile, Value } from './syntax.ts';
 
 /** How a source is fetched: by HTTP(S) as an archive, or by a version control system past every mirror. */
 export type SourceKind = 'archive' | 'version-control';
@@ -15,14 +15,17 @@ export interface Source {
   readonly kind: SourceKind;
   /** Well-formed ones in the file's order; a client asks a mirror for the first only. */
   readonly checksums: readonly Checksum[];
-  /** Checksums that are none: an unknown kind, a wrong length, not hexadecimal. As written. */
+  /**
+   * Checksums that are none: an unknown kind, a wrong length, not hexadecimal. As written. Where there is one,
+   * a client drops the whole field: it verifies nothing, and asks no mirror.
+   */
   readonly malformed: readonly string[];
   readonly subpath?: string;
 }
 
 /** `src`, or one of the names it had before opam 2.0. */
 const SRC_FIELDS = ['src', 'archive', 'http', 'git', 'darcs', 'hg', 'local', 'rsync'];
-const VERSION_CONTROL = /^(git|hg|darcs|rsync|ssh|file)(\+|:)|\.git(#|$)|^[^/]+@[^/]+:/;
+const VERSION_CONTROL = /^(git|hg|darcs|rsync|ssh|file)(\+|:)|\.git(#|$)|^[^/@:]+@[^/:]+:/;
 
 /** The file's sources: the `url` section's first, then the extra-sources in the file's order. */
 export function sourcesOf(file: OpamFile): readonly Source[] {
@@ -36,25 +39,36 @@ export function sourcesOf(file: OpamFile): readonly Source[] {
 
 /** The items of one `url` or `extra-source` section, or of an opam 1.2 `url` file. */
 export function sourceOf(items: readonly Item[]): Source {
-  const srcField = SRC_FIELDS.find((name) => field(items, name) !== undefined) ?? 'src';
-  const src = stringsOf(field(items, srcField))?.[0] ?? '';
+  const srcField = SRC_FIELDS.find((name) => plainString(field(items, name)) !== undefined) ?? 'src';
+  const src = plainString(field(items, srcField)) ?? '';
   const checksums: Checksum[] = [];
   const malformed: string[] = [];
-  for (const text of stringsOf(field(items, 'checksum')) ?? ['not strings']) {
+  for (const text of plainStrings(field(items, 'checksum')) ?? ['not strings']) {
     const checksum = parseChecksum(text);
     if (checksum === undefined) malformed.push(text);
     else checksums.push(checksum);
   }
-  const subpath = stringOf(field(items, 'subpath'));
+  const subpath = plainString(field(items, 'subpath'));
   const archive = srcField === 'src' || srcField === 'archive' || srcField === 'http';
   return {
     src,
-    mirrors: stringsOf(field(items, 'mirrors')) ?? [],
+    mirrors: plainStrings(field(items, 'mirrors')) ?? [],
     kind: archive && !VERSION_CONTROL.test(src) ? 'archive' : 'version-control',
     checksums,
     malformed,
     ...(subpath === undefined ? {} : { subpath }),
   };
+}
+
+/** A string as opam wants it in these fields, where it reads nothing that has parentheses around it. */
+function plainString(value: Value | undefined): string | undefined {
+  return value?.kind === 'string' ? value.text : undefined;
+}
+
+/** The strings of a list or a lone one; none for an absent field, undefined when anything else stands there. */
+function plainStrings(value: Value | undefined): readonly string[] | undefined {
+  const strings = elementsOf(value).map((element) => plainString(element));
+  return strings.every((text) => text !== undefined) ? strings : undefined;
 }
 
 /** `md5=…`, `sha256=…`, `sha512=…`, or bare hex meaning md5; kinds and hex in any case. */

@@ -100,6 +100,12 @@ export function sourceText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
+/** A piece of the source for a message: short, quoted, fit for a terminal. */
+export function excerpt(text: string): string {
+  const short = displayText(text.slice(0, 40)).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
+  return text.length > 40 ? `'${short}…'` : `'${short}'`;
+}
+
 /** A text of bytes, as a person reads it: UTF-8 decoded, what is not UTF-8 replaced. */
 export function displayText(text: string): string {
   return Buffer.from(text, 'latin1').toString('utf8');

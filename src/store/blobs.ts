@@ -26,14 +26,16 @@ export interface BlobHandle {
   readonly size: number;
   /** Fills `buffer` from its start with up to `buffer.length` bytes at `position`; the count read, 0 at the end. */
   read(buffer: Uint8Array, position: number): Promise<number>;
+  /** Waits for reads in flight; closing again does nothing. */
   close(): Promise<void>;
 }
 
 /**
  * Promises, each tried by the conformance suite (test/support/blobs-conformance.ts):
  * when `put` returns, the bytes are on the disk under their name and survive a power cut; before that,
- * nobody sees anything of them; whatever makes `put` fail leaves nothing behind; the same bytes put
- * twice, also at the same time, are kept once; a blob never changes.
+ * nobody sees anything of them; whatever makes `put` fail leaves nothing behind (but when only the last
+ * sync of the name fails, the whole and verified blob stays); the same bytes put twice, also at the same
+ * time, are kept once; a blob never changes.
  */
 export interface Blobs {
   put(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options: PutOptions): Promise<StoredBlob>;

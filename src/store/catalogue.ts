@@ -103,12 +103,17 @@ export interface SyncState {
 }
 
 export interface Catalogue {
-  /** One transaction: pieces, snapshot, listings, trusted state, event, and the current snapshot moves. */
+  /**
+   * One transaction: pieces, snapshot, listings, trusted state, event, and the current snapshot moves. A
+   * snapshot that was published before becomes the current one again. A known piece moves to the new place,
+   * but the same key for other tar bytes is refused. Sources of an archive that is listed again are replaced;
+   * those of several declarations of one archive in one publication are joined.
+   */
   publish(publication: Publication): Promise<void>;
   currentSnapshot(repository: string): Promise<Snapshot | undefined>;
   /** A snapshot that this repository once published. */
   snapshot(repository: string, id: Sha256): Promise<Snapshot | undefined>;
-  /** Newest first. */
+  /** By publication, the last one first, whatever the clock said. */
   snapshots(repository: string, limit: number): Promise<readonly Snapshot[]>;
   /** Those of `keys` that are known, by key. */
   pieces(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>>;
@@ -120,12 +125,20 @@ export interface Catalogue {
   listed(repository: string, checksum: Checksum): Promise<readonly ListedArchive[]>;
   /** All archives that declare this very checksum or any other of `checksums`, of all repositories. */
   related(checksums: readonly Checksum[]): Promise<readonly Archive[]>;
-  /** Records that a blob exists and what it measured; more digests of a known blob are added. */
+  /**
+   * Records that a blob exists and what it measured; more digests of a known blob are added, one for each
+   * kind. A size or digest that contradicts an earlier one is refused. The SHA-256 is always among the digests.
+   */
   recordBlob(blob: { id: Sha256; size: number; digests: readonly Checksum[] }): Promise<void>;
   /** Every blob known to have this digest. */
-  blobsWith(checksum: Checksum): Promise<readonly { id: Sha256; size: number; digests: readonly Checksum[] }[]>;
+  blobsWith(
+    checksum: Checksum,
+  ): Promise<readonly { id: Sha256; size: number; digests: readonly Checksum[] }[]>;
   blob(id: Sha256): Promise<{ id: Sha256; size: number; digests: readonly Checksum[] } | undefined>;
-  /** The archive is answered by this blob from now on. */
+  /**
+   * The archive is answered by this blob from now on. `checksum-mismatch` unless the recorded digests and the
+   * size of the blob match every checksum and the size of the archive; `not-found` when either is unknown.
+   */
   linkArchive(archive: number, blob: Sha256): Promise<void>;
   /** Forgets a blob: its digests and every archive's link to it. */
   forgetBlob(id: Sha256): Promise<void>;

@@ -1,0 +1,163 @@
+/**
+ * The catalogue's tables, as numbered steps. SQLite's `user_version` holds how many were taken. A step that
+ * was released is never changed; what is new becomes a new step at the end.
+ */
+import type Database from 'better-sqlite3';
+import { SeraiError } from '../errors.ts';
+
+/** Marks the file as serai's ("SRAI"), so that no other program's database is ever written into. */
+const APPLICATION_ID = 0x53524149;
+
+const FIRST = `
+PRAGMA application_id = ${APPLICATION_ID};
+
+CREATE TABLE repository (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  trusted TEXT
+) STRICT;
+
+CREATE TABLE sync_state (
+  repository INTEGER PRIMARY KEY REFERENCES repository (id),
+  attempted_at INTEGER NOT NULL,
+  succeeded_at INTEGER,
+  failure_code TEXT,
+  failure_message TEXT,
+  validator TEXT,
+  CHECK ((failure_code IS NULL) = (failure_message IS NULL))
+) STRICT;
+
+CREATE TABLE piece (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  blob TEXT NOT NULL,
+  "offset" INTEGER NOT NULL CHECK ("offset" >= 0),
+  length INTEGER NOT NULL CHECK (length >= 0),
+  raw_length INTEGER NOT NULL CHECK (raw_length >= 0),
+  crc32 INTEGER NOT NULL CHECK (crc32 BETWEEN 0 AND 4294967295),
+  facts TEXT NOT NULL
+) STRICT;
+
+-- "publication" counts up within a repository: the greatest is the current snapshot. Times do not decide,
+-- since clocks jump.
+CREATE TABLE snapshot (
+  repository INTEGER NOT NULL REFERENCES repository (id),
+  id TEXT NOT NULL,
+  publication INTEGER NOT NULL,
+  published_at INTEGER NOT NULL,
+  commit_id TEXT,
+  pieces TEXT NOT NULL,
+  size INTEGER NOT NULL CHECK (size >= 0),
+  sha256 TEXT NOT NULL,
+  repo TEXT NOT NULL,
+  summary TEXT NOT NULL,
+  PRIMARY KEY (repository, id),
+  UNIQUE (repository, publication)
+) STRICT;
+
+CREATE TABLE blob (
+  id INTEGER PRIMARY KEY,
+  sha256 TEXT NOT NULL UNIQUE,
+  size INTEGER NOT NULL CHECK (size >= 0)
+) STRICT;
+
+CREATE TABLE blob_digest (
+  blob INTEGER NOT NULL REFERENCES blob (id) ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  hex TEXT NOT NULL,
+  PRIMARY KEY (blob, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blob_digest_by_hex ON blob_digest (hex, kind);
+
+-- "checksums" is the whole set as text in one order, so that the same set is the same row.
+CREATE TABLE archive (
+  id INTEGER PRIMARY KEY,
+  checksums TEXT NOT NULL,
+  size INTEGER CHECK (size >= 0),
+  blob INTEGER REFERENCES blob (id) ON DELETE SET NULL
+) STRICT;
+CREATE UNIQUE INDEX archive_identity ON archive (checksums, ifnull(size, -1));
+CREATE INDEX archive_by_blob ON archive (blob) WHERE blob IS NOT NULL;
+
+CREATE TABLE archive_checksum (
+  hex TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  archive INTEGER NOT NULL REFERENCES archive (id),
+  PRIMARY KEY (hex, kind, archive)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE listing (
+  repository INTEGER NOT NULL REFERENCES repository (id),
+  archive INTEGER NOT NULL REFERENCES archive (id),
+  sources TEXT NOT NULL,
+  PRIMARY KEY (archive, repository)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event (
+  sequence INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  repository TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  previous TEXT NOT NULL,
+  hash TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER event_is_not_updated BEFORE UPDATE ON event
+BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+
+CREATE TRIGGER event_is_not_deleted BEFORE DELETE ON event
+BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+
+-- Also stops INSERT OR REPLACE, which deletes without asking the trigger above.
+CREATE TRIGGER event_follows_the_last BEFORE INSERT ON event
+WHEN NEW.sequence IS NOT (SELECT ifnull(max(sequence), 0) + 1 FROM event)
+  OR NEW.previous IS NOT ifnull((SELECT hash FROM event ORDER BY sequence DESC LIMIT 1), '${'0'.repeat(64)}')
+BEGIN SELECT RAISE(ABORT, 'an event must follow the last one'); END;
+`;
+
+/** SQL texts; the first takes an empty file to version 1, and so on. */
+export const MIGRATIONS: readonly string[] = [FIRST];
+
+/**
+ * Brings the database to the version of the last step. Each step is one transaction under the write lock, so
+ * that it is done wholly or not at all, and by one process. Throws `store-failed` for another program's
+ * database and for one that a newer serai wrote.
+ */
+export function migrate(database: Database.Database, steps: readonly string[] = MIGRATIONS): void {
+  const take = database.transaction(() => {
+    // Asked again under the lock: another process may just have taken the step.
+    const version = checkedVersion(database, steps.length);
+    const step = steps[version];
+    if (step === undefined) return;
+    database.exec(step);
+    database.pragma(`user_version = ${version + 1}`);
+  });
+  while (checkedVersion(database, steps.length) < steps.length) take.immediate();
+}
+
+function checkedVersion(database: Database.Database, newest: number): number {
+  const version = pragmaNumber(database, 'user_version');
+  const ours = pragmaNumber(database, 'application_id') === APPLICATION_ID;
+  const empty = version === 0 && database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+  if (!ours && !empty) {
+    throw new SeraiError(
+      'store-failed',
+      `${database.name} is the database of another program; set \`data\` to a folder of serai's own`,
+    );
+  }
+  if (version > newest) {
+    throw new SeraiError(
+      'store-failed',
+      `the catalogue ${database.name} has version ${version}, written by a newer serai than this one, which ` +
+        `knows up to version ${newest}; run the newer serai, or put back the backup made before it was started`,
+    );
+  }
+  return version;
+}
+
+function pragmaNumber(database: Database.Database, name: string): number {
+  const value = database.pragma(name, { simple: true });
+  if (typeof value === 'number') return value;
+  throw new SeraiError('store-corrupt', `the catalogue ${database.name} has no readable ${name}`);
+}
