@@ -18,6 +18,7 @@ export class ArchiveTable {
   readonly #list: Database.Statement<[number, number, string]>;
   readonly #listed: Database.Statement<[string, string, string], Row>;
   readonly #declaring: Database.Statement<[string, string], Row>;
+  readonly #withdraw: Database.Statement<[number, string, number]>;
   readonly #link: Database.Statement<[number, number]>;
 
   constructor(database: Database.Database, blobs: KnownBlobTable) {
@@ -34,7 +35,7 @@ export class ArchiveTable {
     );
     this.#list = database.prepare(
       `INSERT INTO listing (repository, archive, sources) VALUES (?, ?, ?)
-       ON CONFLICT (archive, repository) DO UPDATE SET sources = excluded.sources`,
+       ON CONFLICT (archive, repository) DO UPDATE SET sources = excluded.sources, withdrawn = 0`,
     );
     this.#listed = database.prepare(
       `SELECT ${ARCHIVE_COLUMNS}, listing.sources
@@ -42,6 +43,7 @@ export class ArchiveTable {
        JOIN archive ON archive.id = wanted.archive
        JOIN listing ON listing.archive = archive.id
          AND listing.repository = (SELECT id FROM repository WHERE name = ?)
+         AND listing.withdrawn = 0
        LEFT JOIN blob ON blob.id = archive.blob
        WHERE wanted.kind = ? AND wanted.hex = ? ORDER BY archive.id`,
     );
@@ -51,6 +53,10 @@ export class ArchiveTable {
        JOIN archive ON archive.id = wanted.archive
        LEFT JOIN blob ON blob.id = archive.blob
        WHERE wanted.kind = ? AND wanted.hex = ?`,
+    );
+    this.#withdraw = database.prepare(
+      `UPDATE listing SET withdrawn = 1
+       WHERE repository = ? AND archive = (SELECT id FROM archive WHERE checksums = ? AND ifnull(size, -1) = ?)`,
     );
     this.#link = database.prepare('UPDATE archive SET blob = ? WHERE id = ?');
   }
@@ -70,6 +76,12 @@ export class ArchiveTable {
     for (const [archive, sources] of sourcesOf) {
       this.#list.run(repository, archive, JSON.stringify([...sources]));
     }
+  }
+
+  /** Before `list`, so that what another package declares stays. */
+  withdraw(repository: number, declarations: readonly ArchiveDeclaration[]): void {
+    for (const { checksums, size } of declarations)
+      this.#withdraw.run(repository, showChecksums(canonicalSet(checksums)), size ?? -1);
   }
 
   listed(repository: string, checksum: Checksum): readonly ListedArchive[] {

@@ -68,9 +68,22 @@ export interface Publication {
   readonly pieces: readonly Piece[];
   /** What the new pieces declare; archives that the repository lists already stay listed. */
   readonly archives: readonly ArchiveDeclaration[];
+  /** Archives that the repository listed and must not answer for any more, until one is declared again. */
+  readonly withdrawn?: readonly ArchiveDeclaration[];
+  /** Verdicts that are new or other than before, and versions that have none any more. */
+  readonly verdicts?: { readonly replaced: readonly StoredVerdict[]; readonly dropped: readonly string[] };
   /** The dialect's trusted state after this snapshot; opaque here. Written in the same transaction. */
   readonly trusted?: string;
   readonly event: EventInput;
+}
+
+/** What verification found of one version, kept under the name of all that it depends on. */
+export interface StoredVerdict {
+  /** `name.version`, or the dialect's name for what is no package. */
+  readonly version: string;
+  readonly key: string;
+  /** Opaque here. */
+  readonly verdict: string;
 }
 
 export interface EventInput {
@@ -118,10 +131,14 @@ export interface Catalogue {
   /** Those of `keys` that are known, by key. */
   pieces(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>>;
   trusted(repository: string): Promise<string | undefined>;
+  /** Replaces the trusted state beside a publication, for a decision of a person; the event goes with it. */
+  saveTrusted(repository: string, trusted: string, event: EventInput): Promise<void>;
+  /** All verdicts of a repository, or those of one package's versions, by version. */
+  verdicts(repository: string, packageName?: string): Promise<readonly StoredVerdict[]>;
   syncState(repository: string): Promise<SyncState | undefined>;
   saveSyncState(repository: string, state: SyncState): Promise<void>;
 
-  /** The archives that this repository lists with this checksum, in the order of their ids. */
+  /** The archives that this repository lists with this checksum and has not withdrawn, in the order of their ids. */
   listed(repository: string, checksum: Checksum): Promise<readonly ListedArchive[]>;
   /** All archives that declare this very checksum or any other of `checksums`, of all repositories. */
   related(checksums: readonly Checksum[]): Promise<readonly Archive[]>;

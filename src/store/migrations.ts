@@ -90,7 +90,16 @@ CREATE TABLE listing (
   repository INTEGER NOT NULL REFERENCES repository (id),
   archive INTEGER NOT NULL REFERENCES archive (id),
   sources TEXT NOT NULL,
+  withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)),
   PRIMARY KEY (archive, repository)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE verdict (
+  repository INTEGER NOT NULL REFERENCES repository (id),
+  version TEXT NOT NULL,
+  key TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  PRIMARY KEY (repository, version)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event (

@@ -15,6 +15,7 @@ import type {
   Piece,
   Publication,
   Snapshot,
+  StoredVerdict,
   SyncState,
 } from './catalogue.ts';
 import { catalogueFailure } from './catalogue-errors.ts';
@@ -23,6 +24,7 @@ import { type KnownBlob, KnownBlobTable } from './known-blobs.ts';
 import { RepositoryTable } from './repositories.ts';
 import { SnapshotTable } from './snapshots.ts';
 import { connect } from './sqlite-connection.ts';
+import { VerdictTable } from './verdicts.ts';
 
 export interface SqliteCatalogueOptions {
   /** Milliseconds for which a write waits while another connection writes; default 10,000. */
@@ -53,6 +55,7 @@ class SqliteCatalogue implements Catalogue {
   readonly #snapshots: SnapshotTable;
   readonly #archives: ArchiveTable;
   readonly #blobs: KnownBlobTable;
+  readonly #verdicts: VerdictTable;
   readonly #events: EventLog;
 
   constructor(file: string, database: Database.Database) {
@@ -62,6 +65,7 @@ class SqliteCatalogue implements Catalogue {
     this.#snapshots = new SnapshotTable(database);
     this.#blobs = new KnownBlobTable(database);
     this.#archives = new ArchiveTable(database, this.#blobs);
+    this.#verdicts = new VerdictTable(database);
     this.#events = new EventLog(database);
   }
 
@@ -70,8 +74,10 @@ class SqliteCatalogue implements Catalogue {
       const repository = this.#repositories.rowOf(publication.repository);
       for (const piece of publication.pieces) this.#snapshots.savePiece(piece);
       this.#snapshots.save(repository, publication.snapshot);
+      this.#archives.withdraw(repository, publication.withdrawn ?? []);
       this.#archives.list(repository, publication.archives);
-      const { trusted } = publication;
+      const { trusted, verdicts } = publication;
+      if (verdicts !== undefined) this.#verdicts.save(repository, verdicts.replaced, verdicts.dropped);
       if (trusted !== undefined) this.#repositories.saveTrusted(repository, trusted);
       this.#events.append(publication.event);
     });
@@ -95,6 +101,17 @@ class SqliteCatalogue implements Catalogue {
 
   trusted(repository: string): Promise<string | undefined> {
     return this.#read('find trusted state', () => this.#repositories.trusted(repository));
+  }
+
+  saveTrusted(repository: string, trusted: string, event: EventInput): Promise<void> {
+    return this.#write(`save the trusted state of ${repository}`, () => {
+      this.#repositories.saveTrusted(this.#repositories.rowOf(repository), trusted);
+      this.#events.append(event);
+    });
+  }
+
+  verdicts(repository: string, packageName?: string): Promise<readonly StoredVerdict[]> {
+    return this.#read('find verdicts', () => this.#verdicts.find(repository, packageName));
   }
 
   syncState(repository: string): Promise<SyncState | undefined> {

@@ -51,6 +51,25 @@ export function testCatalogueArchives(name: string, make: () => Promise<Catalogu
       expect(await catalogue.listed('overlay', MD5)).toEqual([]);
     });
 
+    it('answers no more for an archive that is withdrawn, until it is declared again', async () => {
+      const archive = { checksums: [SHA256, MD5], sources: ['https://a.example/1'] };
+      await list([archive]);
+      await list([archive], 'overlay');
+      const withdrawn = [{ checksums: [MD5, SHA256], sources: [] }];
+      await catalogue.publish(samplePublication(50, { archives: [], withdrawn }));
+      expect(await catalogue.listed('default', SHA256)).toEqual([]);
+      expect(await catalogue.listed('overlay', SHA256)).toHaveLength(1);
+      await list([archive]);
+      expect(await catalogue.listed('default', SHA256)).toHaveLength(1);
+    });
+
+    it('keeps an archive that one publication both withdraws and declares', async () => {
+      const archive = { checksums: [SHA256], sources: ['https://a.example/1'] };
+      await list([archive]);
+      await catalogue.publish(samplePublication(51, { archives: [archive], withdrawn: [archive] }));
+      expect(await catalogue.listed('default', SHA256)).toHaveLength(1);
+    });
+
     it('takes the same set for one archive, in any order and with repetitions', async () => {
       await list([
         { checksums: [MD5, SHA256], sources: ['first', 'second'] },

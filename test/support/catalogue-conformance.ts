@@ -52,6 +52,33 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
       await other.close();
     });
 
+    it('replaces and drops verdicts with a publication, and finds those of one package', async () => {
+      const verdict = (version: string, key: string) => ({ version, key, verdict: `{"of":"${version}"}` });
+      const first = ['foo.1', 'foo.2', 'foo-bar.1', 'foo+.1', 'fooz.1'].map((version) =>
+        verdict(version, 'a'),
+      );
+      await catalogue.publish(samplePublication(1, { verdicts: { replaced: first, dropped: [] } }));
+      const replaced = [verdict('foo.2', 'b'), verdict('foo.3', 'b')];
+      await catalogue.publish(samplePublication(2, { verdicts: { replaced, dropped: ['foo.1', 'none.1'] } }));
+      await catalogue.publish(samplePublication(3));
+      expect(await catalogue.verdicts('default', 'foo')).toEqual(replaced);
+      expect((await catalogue.verdicts('default')).map(({ version }) => version)).toEqual([
+        'foo+.1',
+        'foo-bar.1',
+        'foo.2',
+        'foo.3',
+        'fooz.1',
+      ]);
+      expect(await catalogue.verdicts('overlay')).toEqual([]);
+    });
+
+    it('saves a trusted state with its event beside a publication', async () => {
+      await catalogue.saveTrusted('default', 'accepted by a person', sampleEvent(7));
+      expect(await catalogue.trusted('default')).toBe('accepted by a person');
+      expect(await catalogue.currentSnapshot('default')).toBeUndefined();
+      expect(await catalogue.events(0, 10)).toMatchObject([sampleEvent(7)]);
+    });
+
     it('moves the current snapshot and keeps those before, newest first', async () => {
       for (const number of [1, 2, 3]) await catalogue.publish(samplePublication(number));
       const [first, second, third] = [1, 2, 3].map((number) => samplePublication(number).snapshot);
