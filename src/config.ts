@@ -22,16 +22,96 @@ const httpUrl = z
     message: 'expected a URL with https:// or http://',
   });
 
-const repositorySchema = z.strictObject({
-  upstream: upstreamUrl,
-  /** Time between two syncs; each wait is stretched by up to a tenth, so that mirrors do not march in step. */
-  interval: duration.default(5 * MINUTE),
-  dialect: z.literal('unsigned').default('unsigned'),
-  /** Share of the present snapshot's versions that an update must leave; below it the update is refused. */
-  minimum_remaining: z.number().min(0).max(1).default(0.1),
-  /** Asked for an archive after all that the opam file and the upstream's `repo` name; opam's cache layout. */
-  archive_fallbacks: z.array(httpUrl).default([]),
-});
+/** SIGNED-FORMAT.md, point 7, and `any`. */
+const THRESHOLDS = ['any', 'signed', 'verified-key', 'verified-developer'] as const;
+
+const fingerprint = z
+  .string()
+  .regex(/^sha256=[0-9a-f]{64}$/, 'expected a fingerprint: sha256= and 64 lower-case hex digits');
+
+const quorum = z.int().min(1);
+
+const repositorySchema = z
+  .strictObject({
+    upstream: upstreamUrl,
+    /** Time between two syncs; each wait is stretched by up to a tenth, so that mirrors do not march in step. */
+    interval: duration.default(5 * MINUTE),
+    dialect: z.enum(['unsigned', 'signed']).default('unsigned'),
+    /** Fingerprints of the root keys that are trusted from the start, and how many of them must have signed. */
+    trust_anchors: z.array(fingerprint).min(1).optional(),
+    quorum: quorum.optional(),
+    /** Instead of anchors: accept the first root keys by `serai trust`, or trust whatever keys are there. */
+    trust: z.enum(['first-use', 'none']).optional(),
+    /** Versions below this level are not served. */
+    threshold: z.enum(THRESHOLDS).optional(),
+    /** These only raise what the repository's `keys/root` says. */
+    root_quorum: quorum.optional(),
+    repository_maintainer_quorum: quorum.optional(),
+    /** Serve versions whose signatures list neither sha256 nor sha512 for a file. */
+    accept_weak: z.boolean().optional(),
+    /** A signed snapshot that is older is stale: marked everywhere, never shown as fresh. */
+    max_age: duration.optional(),
+    /** Answer 503 instead of a stale index. */
+    stop_when_stale: z.boolean().optional(),
+    /** Refuse upstreams that are not git: they carry no signed date. */
+    require_git: z.boolean().optional(),
+    /** Share of the present snapshot's versions that an update must leave; below it the update is refused. */
+    minimum_remaining: z.number().min(0).max(1).default(0.1),
+    /** Asked for an archive after all that the opam file and the upstream's `repo` name; opam's cache layout. */
+    archive_fallbacks: z.array(httpUrl).default([]),
+  })
+  .superRefine((repository, context) => {
+    for (const { key, message } of contradictions(repository))
+      context.addIssue({ code: 'custom', path: [key], message });
+  });
+
+/** Keys that only a signed repository heeds. */
+const SIGNED_KEYS = [
+  'trust_anchors',
+  'quorum',
+  'trust',
+  'threshold',
+  'root_quorum',
+  'repository_maintainer_quorum',
+  'accept_weak',
+  'max_age',
+  'stop_when_stale',
+  'require_git',
+] as const;
+
+interface TrustKeys extends Partial<Record<(typeof SIGNED_KEYS)[number], unknown>> {
+  readonly dialect: string;
+  readonly trust_anchors?: readonly string[] | undefined;
+  readonly quorum?: number | undefined;
+}
+
+/** Trust is said in exactly one way, and never where nothing would be verified (HOSTILE 4: closed, not open). */
+function contradictions(repository: TrustKeys): { key: string; message: string }[] {
+  const { dialect, trust_anchors: anchors, quorum: needed, trust } = repository;
+  if (dialect !== 'signed') {
+    return SIGNED_KEYS.filter((key) => repository[key] !== undefined).map((key) => ({
+      key,
+      message: 'this verifies nothing without dialect = "signed"',
+    }));
+  }
+  if (anchors === undefined && trust === undefined) {
+    const message =
+      'a signed repository needs trust_anchors with a quorum, or trust = "first-use", or trust = "none"';
+    return [{ key: 'dialect', message }];
+  }
+  if (anchors === undefined)
+    return needed === undefined
+      ? []
+      : [{ key: 'quorum', message: 'a quorum counts trust_anchors; give them too' }];
+  if (trust !== undefined)
+    return [{ key: 'trust', message: 'trust_anchors are given already; keep one of the two' }];
+  const distinct = new Set(anchors).size;
+  if (needed === undefined)
+    return [{ key: 'trust_anchors', message: 'how many of them must have signed? Give quorum' }];
+  if (needed > distinct)
+    return [{ key: 'quorum', message: `expected 1 to ${distinct}, the number of distinct trust_anchors` }];
+  return [];
+}
 
 const listenAddress = z
   .string()

@@ -3,6 +3,8 @@
 import { Command, CommanderError } from 'commander';
 import { type ConfigFlags, loadConfig } from './config-file.ts';
 import { createLogger, describeError, exitCodeOf } from './output.ts';
+import type { TrustFlags } from './trust.ts';
+import type { VerifyFlags } from './verify.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage or configuration.`;
@@ -21,6 +23,10 @@ function withConfigFlags(command: Command): Command {
       'let upstreams and archives come from loopback and private addresses',
     )
     .addHelpText('after', EXIT_CODES);
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 function createProgram(setExitCode: (code: number) => void): Command {
@@ -64,6 +70,76 @@ ${EXIT_CODES}`,
     .action(async (flags: ConfigFlags & { json?: true }) => {
       const { status } = await import('./status.ts');
       setExitCode(await status(loadConfig(flags), { json: flags.json ?? false }));
+    });
+
+  withConfigFlags(program.command('trust'))
+    .description('show what is trusted of a signed repository; accept its root keys on first use')
+    .argument('<repository>', 'a repository with dialect = "signed"')
+    .option(
+      '--accept <fingerprint>',
+      'accept this root key that the upstream offers; may be given several times',
+      collect,
+      [],
+    )
+    .option('--quorum <n>', 'how many of the accepted keys must have signed (default: as keys/root says)')
+    .option('--forget', 'forget all that is trusted, dates too; the next sync begins anew')
+    .option('--json', 'print one JSON object')
+    .action(async (repository: string, flags: ConfigFlags & TrustFlags) => {
+      const { trust } = await import('./trust.ts');
+      setExitCode(await trust(loadConfig(flags), repository, flags));
+    });
+
+  withConfigFlags(program.command('explain'))
+    .description('tell why a version is served or not: level, signers, the chain from root to file, archives')
+    .argument('<repository>', 'a configured repository')
+    .argument('<package>', 'PACKAGE, or PACKAGE.VERSION')
+    .option('--json', 'print one JSON array')
+    .action(async (repository: string, what: string, flags: ConfigFlags & { json?: true }) => {
+      const { explain } = await import('./explain.ts');
+      setExitCode(await explain(loadConfig(flags), repository, what, { json: flags.json ?? false }));
+    });
+
+  program
+    .command('verify')
+    .description('verify a signed repository on disk: a folder, an index.tar.gz, or a git repository')
+    .argument('<path>', 'folder, index.tar.gz, or bare or working git folder with its tag signed-snapshot')
+    .option('--dialect <dialect>', 'how the repository is signed', 'signed')
+    .option('--anchor <fingerprint>', 'trusted root key, sha256=…; may be given several times', collect, [])
+    .option('--quorum <n>', 'how many of the anchors must have signed (default: more than half)')
+    .option(
+      '--level <level>',
+      'serve versions from this level on: any, signed, verified-key, verified-developer',
+      'signed',
+    )
+    .option('--accept-weak', 'serve versions whose signatures list md5 alone')
+    .option('--now <date>', 'the time to judge at, such as 2026-11-20T12:00:00Z (default: the clock)')
+    .option('--from <oldpath>', 'a trusted old tree; PATH is judged as one step from it')
+    .option('--trusted <commit>', 'with git: the commit that was accepted last; every step from it is judged')
+    .option('--floor <date>', 'the date of the snapshot that was accepted last')
+    .option('--max-age <duration>', 'older snapshots are stale, such as 36h or 7d')
+    .option('--json', 'print the verdict as one JSON object')
+    .addHelpText(
+      'after',
+      `
+Without --anchor the root keys of the old tree, else of the tree itself, are taken, with a warning.
+
+Exit codes: 0 accepted; 1 refused; 2 wrong usage.`,
+    )
+    .action(async (path: string, flags: VerifyFlags) => {
+      const { verify } = await import('./verify.ts');
+      setExitCode(await verify(path, flags));
+    });
+
+  program
+    .command('audit')
+    .description('judge every change of published versions in the history of an opam repository')
+    .argument('<gitdir>', 'a git repository, bare or a working folder, or a git bundle')
+    .option('--from <commit>', 'begin after this commit, with its tree as what is published')
+    .option('--json', 'print one JSON object for each finding, a line each')
+    .addHelpText('after', EXIT_CODES)
+    .action(async (path: string, flags: { from?: string; json?: true }) => {
+      const { audit } = await import('./audit.ts');
+      setExitCode(await audit(path, { from: flags.from, json: flags.json ?? false }));
     });
 
   program

@@ -11,7 +11,7 @@ const HELD_SHOWN = 10;
 export async function status(config: Config, flags: { readonly json: boolean }): Promise<0 | 1> {
   const mirror = await openMirror(config, systemClock);
   try {
-    const states = await repositoryStates({ config, catalogue: mirror.catalogue });
+    const states = await repositoryStates({ config, catalogue: mirror.catalogue, clock: mirror.clock });
     process.stdout.write(
       flags.json
         ? `${JSON.stringify({ repositories: states }, undefined, 2)}\n`
@@ -36,6 +36,15 @@ function describe(state: RepositoryState): string {
     lines.push(
       `  content    ${state.versions} versions of ${state.packages} packages, ${state.archives} archives`,
     );
+  if (state.freshness !== undefined)
+    lines.push(
+      `  freshness  ${state.freshness === 'stale' ? 'STALE' : state.freshness}${state.signedAt === undefined ? '' : `, signed ${state.signedAt}`}`,
+    );
+  if (state.root !== undefined)
+    lines.push(
+      `  root       of ${state.root.date}, ${state.root.quorum} of ${state.root.fingerprints.join(', ')}`,
+    );
+  for (const warning of state.warnings ?? []) lines.push(`  WARNING    ${warning}`);
   if (state.syncedAt !== undefined) lines.push(`  synced     ${state.syncedAt}`);
   if (state.failure !== undefined)
     lines.push(`  failed     ${state.attemptedAt}: ${state.failure.message} [${state.failure.code}]`);

@@ -1,6 +1,7 @@
 /**
  * Archives on demand: found in the store, or fetched from their sources in turn. Every listed checksum is
- * verified before anyone learns that the archive is there; one download serves however many ask.
+ * verified before anyone learns that the archive is there; one download serves however many ask. Sets of
+ * checksums that share a hash do not wait for one another: one that lies could name a source that stalls.
  */
 import type { Clock } from '../clock.ts';
 import { reasonOf, SeraiError } from '../errors.ts';
@@ -9,10 +10,18 @@ import type { Limits } from '../limits.ts';
 import type { Blobs, StoredBlob } from '../store/blobs.ts';
 import type { Archive, Catalogue, ListedArchive } from '../store/catalogue.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
+import { putAside } from './damaged-blobs.ts';
+import { FailureMemory, isOfTheSource } from './failure-memory.ts';
 import { Gate, KeyedGates } from './gate.ts';
 
-/** Failures remembered at once; the oldest are forgotten first. */
-const FAILURES = 10_000;
+/**
+ * Milliseconds that one set of checksums has before the next one under the same hash is tried beside it: one
+ * that lies may name a source that stalls.
+ */
+const HEAD_START = 2_000;
+
+/** Addresses tried for one archive; the real repository has 4 and a cache. */
+const ADDRESSES = 64;
 
 export interface ArchivesOptions {
   readonly catalogue: Catalogue;
@@ -31,20 +40,16 @@ export interface FoundArchive {
   readonly blob: Sha256;
 }
 
-interface Failure {
-  readonly until: number;
-  readonly error: SeraiError;
-}
-
 export class Archives {
   readonly #options: ArchivesOptions;
-  readonly #inFlight = new Map<string, Promise<void>>();
-  readonly #failures = new Map<string, Failure>();
+  readonly #inFlight = new Map<string, Promise<Sha256>>();
+  readonly #failures: FailureMemory;
   readonly #all: Gate;
   readonly #hosts: KeyedGates;
 
   constructor(options: ArchivesOptions) {
     this.#options = options;
+    this.#failures = new FailureMemory(options.clock, options.limits.failure_memory);
     this.#all = new Gate(options.limits.downloads);
     this.#hosts = new KeyedGates(options.limits.downloads_per_host);
   }
@@ -69,67 +74,94 @@ export class Archives {
 
   /** Finds or fetches; throws a SeraiError that says what was tried. Never ends early for one who left. */
   async obtain(repository: string, archives: readonly ListedArchive[]): Promise<FoundArchive> {
-    let failure = new SeraiError('not-found', 'no published snapshot lists this checksum');
+    const attempts: Promise<FoundArchive>[] = [];
     for (const archive of archives) {
-      try {
-        return await this.#obtainOne(repository, archive);
-      } catch (error) {
-        if (!(error instanceof SeraiError)) throw error;
-        failure = error;
-      }
+      attempts.push(this.#obtainOne(repository, archive));
+      if (attempts.length === archives.length) break;
+      const found = await this.#headStart(attempts);
+      if (found !== undefined) return found;
     }
-    throw failure;
+    try {
+      return await Promise.any(attempts);
+    } catch (error) {
+      throw allFailed(error instanceof AggregateError ? error.errors : [error]);
+    }
+  }
+
+  /** What one of the attempts brings before the next begins; undefined when all failed or take too long. */
+  async #headStart(attempts: readonly Promise<FoundArchive>[]): Promise<FoundArchive | undefined> {
+    const over = new AbortController();
+    const first = Promise.any(attempts).catch(() => undefined);
+    const late = this.#options.clock.sleep(HEAD_START, over.signal).then(() => undefined);
+    try {
+      return await Promise.race([first, late]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Resolves when no download is under way any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#inFlight.values());
   }
 
   async #obtainOne(repository: string, archive: ListedArchive): Promise<FoundArchive> {
-    for (;;) {
-      const found = await this.find([archive]);
-      if (found !== undefined) return found;
-      this.#throwRemembered(archive);
-      const names = archive.checksums.map((checksum) => showChecksum(checksum));
-      const other = names.map((name) => this.#inFlight.get(name)).find((download) => download !== undefined);
-      if (other !== undefined) {
-        await other;
-        continue;
-      }
-      const download = this.#download(repository, archive);
-      const settled = download.then(
-        () => undefined,
-        () => undefined,
-      );
-      for (const name of names) this.#inFlight.set(name, settled);
-      try {
-        return { blob: await download };
-      } catch (error) {
-        this.#remember(archive, error);
-        throw error;
-      } finally {
-        for (const name of names) this.#inFlight.delete(name);
-      }
+    const found = await this.find([archive]);
+    if (found !== undefined) return found;
+    const key = downloadKey(repository, archive);
+    const running = this.#inFlight.get(key);
+    if (running !== undefined) return { blob: await running };
+    this.#failures.throwRemembered(key);
+    const download = this.#download(repository, archive);
+    this.#inFlight.set(key, download);
+    try {
+      return { blob: await download };
+    } catch (error) {
+      this.#failures.remember(key, error);
+      throw error;
+    } finally {
+      this.#inFlight.delete(key);
     }
   }
 
   /** A blob that some other set of checksums brought, if it matches this one too. */
   async #adopt(archive: Archive): Promise<Sha256 | undefined> {
-    const { catalogue, blobs } = this.#options;
+    const { catalogue } = this.#options;
     for (const checksum of archive.checksums) {
-      for (const blob of await catalogue.blobsWith(checksum)) {
-        const unmeasured = archive.checksums
-          .map(({ kind }) => kind)
-          .filter((kind) => !blob.digests.some((digest) => digest.kind === kind));
-        const measured = await blobs.digest(blob.id, unmeasured);
-        if (measured === undefined) {
-          await catalogue.forgetBlob(blob.id);
-          continue;
-        }
-        const digests = [...blob.digests, ...measured];
-        if (unmeasured.length > 0) await catalogue.recordBlob({ ...blob, digests });
-        if (!matches(archive, { ...blob, digests })) continue;
+      for (const known of await catalogue.blobsWith(checksum)) {
+        const blob = await this.#measured(known, archive);
+        if (blob === undefined || !matches(archive, blob)) continue;
         await catalogue.linkArchive(archive.id, blob.id);
         return blob.id;
       }
     }
     return undefined;
+  }
+
+  /** The blob with all digests that the archive asks for; undefined when it is gone or damaged. */
+  async #measured(blob: StoredBlob, archive: Archive): Promise<StoredBlob | undefined> {
+    const { catalogue, blobs } = this.#options;
+    const missing = archive.checksums
+      .map(({ kind }) => kind)
+      .filter((kind) => !blob.digests.some((digest) => digest.kind === kind));
+    if (missing.length === 0) {
+      if ((await blobs.size(blob.id)) !== undefined) return blob;
+      await catalogue.forgetBlob(blob.id);
+      return undefined;
+    }
+    const measured = await blobs.digest(blob.id, [...new Set(missing), 'sha256']);
+    if (measured === undefined) {
+      await catalogue.forgetBlob(blob.id);
+      return undefined;
+    }
+    // What a damaged blob measures must not be recorded as the hash of what it was.
+    if (!measured.some(({ kind, hex }) => kind === 'sha256' && hex === blob.id)) {
+      await putAside(blob.id, this.#options);
+      return undefined;
+    }
+    const whole = { ...blob, digests: [...blob.digests, ...measured] };
+    await catalogue.recordBlob(whole);
+    return whole;
   }
 
   async #download(repository: string, archive: ListedArchive): Promise<Sha256> {
@@ -147,19 +179,18 @@ export class Archives {
     ];
     const tried: string[] = [];
     let last: SeraiError | undefined;
-    for (const address of new Set(addresses)) {
+    for (const address of [...new Set(addresses)].slice(0, ADDRESSES)) {
       try {
-        const blob = await this.#all.run(() => this.#fetchFrom(address, archive, related));
+        const blob = await this.#fetchFrom(address, archive, related);
         await this.#link(blob, [archive, ...related]);
         return blob.id;
       } catch (error) {
-        if (!(error instanceof SeraiError) || error.code === 'store-failed' || error.code === 'aborted')
-          throw error;
+        if (!isOfTheSource(error)) throw error;
         tried.push(`${withoutCredentials(address)}: ${reasonOf(error)}`);
         last = error;
       }
     }
-    const name = archive.checksums.map((checksum) => showChecksum(checksum))[0] ?? 'no checksum';
+    const name = archive.checksums.map((checksum) => showChecksum(checksum)).join(' ');
     const message = `archive ${name} could not be had from ${tried.length} source${tried.length === 1 ? '' : 's'}`;
     throw new SeraiError(last?.code ?? 'not-found', [message, ...tried].join('\n  '), { cause: last });
   }
@@ -167,7 +198,7 @@ export class Archives {
   #fetchFrom(address: string, archive: Archive, related: readonly Archive[]): Promise<StoredBlob> {
     const { fetcher, blobs, limits } = this.#options;
     const maxBytes = archive.size ?? limits.archive;
-    return this.#hosts.run(hostOf(address), async () => {
+    const fetchNow = async (): Promise<StoredBlob> => {
       const response = await fetcher.fetch({ url: address, maxBytes, timeout: limits.archive_timeout });
       return blobs.put(response.body, {
         expected: archive.checksums,
@@ -175,7 +206,9 @@ export class Archives {
         maxBytes,
         ...(archive.size === undefined ? {} : { exactBytes: archive.size }),
       });
-    });
+    };
+    // A place among all is taken only with a place at the host, else one slow host would take them all.
+    return this.#hosts.run(hostOf(address), () => this.#all.run(fetchNow));
   }
 
   async #link(blob: StoredBlob, archives: readonly Archive[]): Promise<void> {
@@ -185,29 +218,26 @@ export class Archives {
       if (matches(archive, blob)) await catalogue.linkArchive(archive.id, blob.id);
   }
 
-  #throwRemembered(archive: Archive): void {
-    const failure = this.#failures.get(failureKey(archive));
-    if (failure === undefined) return;
-    if (this.#options.clock.now() < failure.until) throw failure.error;
-    this.#failures.delete(failureKey(archive));
-  }
-
-  #remember(archive: Archive, error: unknown): void {
-    if (!(error instanceof SeraiError) || error.code === 'aborted') return;
-    const [oldest] = this.#failures.keys();
-    if (this.#failures.size >= FAILURES && oldest !== undefined) this.#failures.delete(oldest);
-    const until = this.#options.clock.now() + this.#options.limits.failure_memory;
-    this.#failures.set(failureKey(archive), { until, error });
-  }
-
   /** Lets the next request for this archive try again at once. */
-  forgetFailure(archive: Archive): void {
-    this.#failures.delete(failureKey(archive));
+  forgetFailure(repository: string, archive: Archive): void {
+    this.#failures.forget(downloadKey(repository, archive));
   }
 }
 
-function failureKey(archive: Archive): string {
-  return String(archive.id);
+function allFailed(errors: readonly unknown[]): unknown {
+  const [first] = errors;
+  if (errors.length === 1) return first;
+  // What is wrong on our own ground matters more to whoever has to act than what is wrong with a source.
+  const worst = errors.find((error) => !isOfTheSource(error)) ?? first;
+  if (first === undefined) return new SeraiError('not-found', 'no published snapshot lists this checksum');
+  if (!(worst instanceof SeraiError)) return worst;
+  const messages = errors.map((error) => (error instanceof Error ? error.message : String(error)));
+  return new SeraiError(worst.code, messages.join('\n'), { cause: worst });
+}
+
+/** Each repository has sources of its own: one's failure, and what it says, is no business of another's. */
+function downloadKey(repository: string, archive: Archive): string {
+  return `${repository} ${archive.id}`;
 }
 
 /** Every checksum of the set, and the signed size. */

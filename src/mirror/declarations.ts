@@ -30,11 +30,11 @@ export function* archivesIn(pieces: Iterable<Holder>): Iterable<ArchiveDeclarati
   for (const piece of pieces) for (const file of piece.files) yield* file.archives;
 }
 
-/** Equal for the same set of checksums with the same signed size, in whatever order. */
+/** Equal for the same set of checksums with the same signed size, in whatever order and however often. */
 export function declarationKey(archive: {
   readonly checksums: readonly Checksum[];
   readonly size?: number;
 }): string {
-  const checksums = archive.checksums.map((checksum) => showChecksum(checksum)).sort();
-  return `${archive.size ?? ''} ${checksums.join(' ')}`;
+  const checksums = new Set(archive.checksums.map((checksum) => showChecksum(checksum)));
+  return `${archive.size ?? ''} ${[...checksums].sort().join(' ')}`;
 }

@@ -1,16 +1,24 @@
 /** What an upstream offers at this moment, whatever kind of upstream it is. */
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Config } from '../config.ts';
 import { reasonOf, SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
-import type { Tree } from '../opam/tree.ts';
+import { field, stringOf } from '../opam/fields.ts';
+import { parseOpamFile } from '../opam/parser.ts';
+import { readFile, type Tree } from '../opam/tree.ts';
+import type { Catalogue } from '../store/catalogue.ts';
 import type { AddressRules } from '../upstream/address-guard.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
-import { readFolderTree, readIndexFile } from '../upstream/folder-tree.ts';
-import { fetchGit } from '../upstream/git-fetch.ts';
-import { openGitRepository } from '../upstream/git-repository.ts';
+import { readFolderTree } from '../upstream/folder-tree.ts';
+import { fetchGit, type GitFetchResult } from '../upstream/git-fetch.ts';
+import { type GitRepository, openGitRepository } from '../upstream/git-repository.ts';
+import { FETCHED_TAGS } from '../upstream/git-store.ts';
 import { fetchHttpIndex } from '../upstream/http-index.ts';
+import { ROOT_PATH } from '../verify/signed/root-file.ts';
+import { SNAPSHOT_TAG } from '../verify/signed/tag-messages.ts';
+import { openRepository } from './open-tree.ts';
 
 export interface CandidateRequest {
   readonly upstream: string;
@@ -21,25 +29,55 @@ export interface CandidateRequest {
   readonly addresses: AddressRules;
   /** What the last accepted candidate left. */
   readonly validator?: string | undefined;
+  /** With a git upstream: bring the signed tags, and the history from the commit that was accepted last. */
+  readonly signed?: { readonly accepted?: string | undefined } | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export type FetchedCandidate =
-  | { readonly kind: 'unchanged' }
-  | {
-      readonly kind: 'changed';
-      readonly tree: Tree;
-      /** The upstream's commit, where it is git. */
-      readonly commit?: string;
-      /** Makes the next request conditional once this candidate was accepted. */
-      readonly validator?: string;
-    };
+export interface ChangedCandidate {
+  readonly kind: 'changed';
+  readonly tree: Tree;
+  /** Where the upstream is git; the repository is open as long as the tree is. */
+  readonly git?: { readonly commit: string; readonly repository: GitRepository };
+  /** Makes the next request conditional once this candidate was accepted. */
+  readonly validator?: string;
+}
+
+export type FetchedCandidate = { readonly kind: 'unchanged' } | ChangedCandidate;
+
+export interface RequestSource {
+  readonly config: Config;
+  readonly repository: string;
+  readonly catalogue: Catalogue;
+  readonly fetcher: Fetcher;
+}
+
+/** The request that a repository's configuration makes. Throws `usage` for one that is not configured. */
+export async function requestFor({
+  config,
+  repository,
+  catalogue,
+  fetcher,
+}: RequestSource): Promise<CandidateRequest> {
+  const settings = config.repository[repository];
+  if (settings === undefined)
+    throw new SeraiError('usage', `there is no repository ${repository} in the configuration`);
+  const accepted = (await catalogue.currentSnapshot(repository))?.commit;
+  return {
+    upstream: settings.upstream,
+    gitDir: join(config.data, 'git', `${repository}.git`),
+    fetcher,
+    limits: config.limits,
+    addresses: { allowPrivate: config.allow_private_addresses, privateHosts: config.private_hosts },
+    ...(settings.dialect === 'signed' ? { signed: { accepted } } : {}),
+  };
+}
 
 /** Fetches within the limits. The tree must be closed. */
 export async function fetchCandidate(request: CandidateRequest): Promise<FetchedCandidate> {
   const { protocol } = new URL(request.upstream);
   if (protocol.startsWith('git+')) return fetchGitCandidate(request);
-  if (protocol === 'file:') return readLocalCandidate(request);
+  if (protocol === 'file:') return readLocal(request);
   return fetchHttpIndex({
     url: request.upstream,
     fetcher: request.fetcher,
@@ -50,18 +88,27 @@ export async function fetchCandidate(request: CandidateRequest): Promise<Fetched
 }
 
 async function fetchGitCandidate(request: CandidateRequest): Promise<FetchedCandidate> {
-  const { gitDir, limits, addresses, signal } = request;
+  const { gitDir, limits, signed, signal } = request;
   await mkdir(dirname(gitDir), { recursive: true });
-  const { head } = await fetchGit({ url: request.upstream, dir: gitDir, limits, addresses, signal });
-  if (head === request.validator) return { kind: 'unchanged' };
-  const repository = await openGitRepository(gitDir, { limits });
+  const fetched = await fetchInto(request, false);
+  // A tag made anew for the same commit changes the snapshot's date, so it is part of what is asked about.
+  const validator =
+    signed === undefined ? fetched.head : [fetched.head, ...tagLines(fetched.tags)].join('\n');
+  if (validator === request.validator) return { kind: 'unchanged' };
+  const repository = await openGitRepository(gitDir, {
+    limits,
+    tagPrefix: FETCHED_TAGS,
+    ...(signal === undefined ? {} : { signal }),
+  });
   try {
-    const tree = await repository.tree(head);
+    const commit = signed === undefined ? fetched.head : await taggedCommit(repository, fetched.head);
+    const tree = await repository.tree(commit);
+    if (signed !== undefined && !(await hasBootstrapCommit(repository, tree))) await fetchInto(request, true);
     return {
       kind: 'changed',
-      commit: head,
-      validator: head,
-      tree: { ...tree, read: (paths) => tree.read(paths), close: () => repository.close() },
+      validator,
+      git: { commit, repository },
+      tree: { files: tree.files, read: (paths) => tree.read(paths), close: () => repository.close() },
     };
   } catch (error) {
     await repository.close();
@@ -69,25 +116,69 @@ async function fetchGitCandidate(request: CandidateRequest): Promise<FetchedCand
   }
 }
 
-/** `file://`: an index.tar.gz, a folder that holds one, or the repository's own folder. */
-async function readLocalCandidate(request: CandidateRequest): Promise<FetchedCandidate> {
-  const path = fileURLToPath(request.upstream);
+function fetchInto(request: CandidateRequest, wholeHistory: boolean): Promise<GitFetchResult> {
+  const { upstream: url, gitDir: dir, limits, addresses, signal, signed } = request;
+  return fetchGit({
+    url,
+    dir,
+    limits,
+    addresses,
+    signal,
+    wholeHistory,
+    tags: signed !== undefined,
+    accepted: signed?.accepted,
+  });
+}
+
+function tagLines(tags: ReadonlyMap<string, string>): string[] {
+  return [...tags].map(([name, oid]) => `${oid} ${name}`).sort();
+}
+
+/** The commit that `signed-snapshot` tags; HEAD where it does not, for the verdict to say so. */
+async function taggedCommit(repository: GitRepository, head: string): Promise<string> {
+  const tag = await repository.tag(SNAPSHOT_TAG);
+  return tag?.kind === 'annotated' && tag.type === 'commit' ? tag.object : head;
+}
+
+/** SIGNED-FORMAT.md, point 6: what that commit holds decides, so it has to be there; false when it is not yet. */
+async function hasBootstrapCommit(repository: GitRepository, tree: Tree): Promise<boolean> {
+  if (!tree.files.has(ROOT_PATH)) return true;
   try {
-    if ((await stat(path)).isFile())
-      return { kind: 'changed', tree: await readIndexFile(path, request.limits) };
-    const index = join(path, 'index.tar.gz');
-    const packaged = await stat(index).then(
-      (found) => found.isFile(),
-      () => false,
-    );
-    const tree = packaged
-      ? await readIndexFile(index, request.limits)
-      : await readFolderTree(path, request.limits);
-    return { kind: 'changed', tree };
+    const root = parseOpamFile(await readFile(tree, ROOT_PATH));
+    const commit = stringOf(field(root.items, 'initial-bootstrap-commit'));
+    if (commit !== undefined && /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(commit))
+      await repository.parentsOf(commit);
+    return true;
   } catch (error) {
-    if (error instanceof SeraiError) throw error;
+    if (error instanceof SeraiError && error.code === 'not-found') return false;
+    // A keys/root that cannot be read is for the verdict to refuse.
+    if (error instanceof SeraiError) return true;
+    throw error;
+  }
+}
+
+async function readLocal(request: CandidateRequest): Promise<FetchedCandidate> {
+  try {
+    return await readLocalCandidate(request);
+  } catch (error) {
+    const missing = error instanceof SeraiError && error.code === 'not-found';
+    if (error instanceof SeraiError && !missing) throw error;
     throw new SeraiError('upstream-unreachable', `${request.upstream} cannot be read: ${reasonOf(error)}`, {
       cause: error,
     });
   }
+}
+
+/** `file://`: an index.tar.gz, a folder that holds one, or the repository's own folder as it stands. */
+async function readLocalCandidate(request: CandidateRequest): Promise<FetchedCandidate> {
+  const path = fileURLToPath(request.upstream);
+  const opened = await openRepository(path, request.limits);
+  if (opened.kind === 'files') return { kind: 'changed', tree: await opened.open() };
+  await opened.repository.close();
+  if (opened.repository.gitDir.endsWith('/.git'))
+    return { kind: 'changed', tree: await readFolderTree(path, request.limits) };
+  throw new SeraiError(
+    'tree-refused',
+    `${request.upstream} is a bare git repository; name it git+${request.upstream} to mirror what is committed`,
+  );
 }

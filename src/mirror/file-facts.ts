@@ -2,17 +2,25 @@
  * What the mirror knows of one file of a tree, found once and kept with the piece it was published in: its
  * SHA-256, and of an opam file its archives. A file whose id is known is neither read nor parsed again.
  */
+import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { reasonOf, SeraiError } from '../errors.ts';
-import { HASH_KINDS, isHexOf, parseSha256, type Sha256 } from '../hashes.ts';
+import { HASH_KINDS, isHexOf, measuredSha256, parseSha256, type Sha256 } from '../hashes.ts';
 import type { Limits } from '../limits.ts';
+import { parsePackageId } from '../opam/package-id.ts';
 import { parseOpamFile } from '../opam/parser.ts';
 import { type Source, sourceOf, sourcesOf } from '../opam/sources.ts';
 import type { OpamFile } from '../opam/syntax.ts';
 import { OpamSyntaxError, sourceText, syntaxError } from '../opam/syntax.ts';
-import type { FileId } from '../opam/tree.ts';
+import type { FileId, TreeFile } from '../opam/tree.ts';
 import type { ArchiveDeclaration } from '../store/catalogue.ts';
+import { parseJson } from './json.ts';
 import { sha256Of } from './snapshot-id.ts';
+
+/** An archive as an opam file declares it; `name` is an extra-source's, absent for the `url` section. */
+export interface DeclaredArchive extends ArchiveDeclaration {
+  readonly name?: string;
+}
 
 export interface FileFacts {
   readonly path: string;
@@ -20,55 +28,79 @@ export interface FileFacts {
   /** In bytes. */
   readonly size: number;
   readonly sha256: Sha256;
-  readonly archives: readonly ArchiveDeclaration[];
+  readonly archives: readonly DeclaredArchive[];
   /** Why the file cannot be served: it is no opam file. */
   readonly problem?: string;
 }
 
-/** Reads one file's facts from its bytes; parses it if archives can stand in it. */
-export function factsOf(path: string, id: FileId, bytes: Uint8Array, limits: Limits): FileFacts {
-  const sha256 = sha256Of(bytes);
+/** Whether the facts are of this very file's bytes, as far as ids tell. */
+export function sameBytes(facts: FileFacts, file: TreeFile): boolean {
+  return facts.id === file.id || file.id === `sha256:${facts.sha256}`;
+}
+
+/** Taken from the id where that is one: the reader of the tree has measured it. */
+export function sha256OfFile(file: TreeFile, bytes: Uint8Array): Sha256 {
+  return file.id.startsWith('sha256:') ? measuredSha256(file.id.slice('sha256:'.length)) : sha256Of(bytes);
+}
+
+/** Finds one file's facts from its bytes; parses it if archives can stand in it. */
+export function findFacts(file: TreeFile, sha256: Sha256, bytes: Uint8Array, limits: Limits): FileFacts {
+  const { path, id } = file;
   const facts = { path, id, size: bytes.length, sha256 };
-  const base = path.slice(path.lastIndexOf('/') + 1);
-  const opam = path.startsWith('packages/') && (base === 'opam' || base === 'url');
-  if (!opam) return { ...facts, archives: [] };
+  const base = opamFileName(path);
+  if (base === undefined) return { ...facts, archives: [] };
   try {
     requireText(bytes);
-    const file = parseOpamFile(bytes, { depth: limits.opam_depth });
-    return { ...facts, archives: archivesOf(file, base) };
+    const parsed = parseOpamFile(bytes, { depth: limits.opam_depth });
+    return { ...facts, archives: archivesOf(parsed, base) };
   } catch (error) {
     if (!(error instanceof OpamSyntaxError)) throw error;
     return { ...facts, archives: [], problem: `${path}: ${reasonOf(error)}` };
   }
 }
 
-/** opam files are text: a NUL or what is not UTF-8 is an error (HOSTILE 17; no real file has either). */
-function requireText(bytes: Uint8Array): void {
-  const nul = bytes.indexOf(0);
-  if (nul !== -1) throw syntaxError(sourceText(bytes), nul, 'a NUL byte in a text');
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    const valid = Buffer.from(Buffer.from(bytes).toString('utf8'), 'utf8');
-    let at = 0;
-    while (bytes[at] === valid[at]) at += 1;
-    throw syntaxError(sourceText(bytes), at, 'a byte that is not UTF-8');
-  }
+/**
+ * `opam` or `url` for a version's own file, wherever below `packages/` its folder stands: opam looks for
+ * folders called `name.version` at any depth. A file of that name in `files/` is any file.
+ */
+function opamFileName(path: string): 'opam' | 'url' | undefined {
+  if (!path.startsWith('packages/')) return undefined;
+  const end = path.lastIndexOf('/');
+  const base = path.slice(end + 1);
+  if (base !== 'opam' && base !== 'url') return undefined;
+  const folder = path.slice(path.lastIndexOf('/', end - 1) + 1, end);
+  return parsePackageId(folder) === undefined ? undefined : base;
 }
 
-function archivesOf(file: OpamFile, base: string): readonly ArchiveDeclaration[] {
+/**
+ * opam files are text: a NUL or what is not UTF-8 is an error (HOSTILE 17; no real file has either). Throws
+ * OpamSyntaxError.
+ */
+export function requireText(bytes: Uint8Array): void {
+  const nul = bytes.indexOf(0);
+  if (nul !== -1) throw syntaxError(sourceText(bytes), nul, 'a NUL byte in a text');
+  if (isUtf8(bytes)) return;
+  const replaced = Buffer.from(Buffer.from(bytes).toString('utf8'), 'utf8');
+  let at = 0;
+  while (at < bytes.length && bytes[at] === replaced[at]) at += 1;
+  throw syntaxError(sourceText(bytes), at, 'a byte that is not UTF-8');
+}
+
+function archivesOf(file: OpamFile, base: string): readonly DeclaredArchive[] {
   const sources: readonly Source[] = base === 'url' ? [sourceOf(file.items)] : sourcesOf(file);
   return sources
     .filter((source) => source.kind === 'archive' && source.checksums.length > 0)
     .map((source) => ({
       checksums: source.checksums,
       sources: [source.src, ...source.mirrors].filter((url) => /^https?:\/\//i.test(url)),
+      ...(source.name === undefined ? {} : { name: source.name }),
     }));
 }
 
 const archiveRow = z.tuple([
   z.array(z.tuple([z.enum(HASH_KINDS), z.string()]).refine(([kind, hex]) => isHexOf(kind, hex))),
   z.array(z.string()),
+  z.string().nullable(),
 ]);
 
 const factsRow = z.tuple([
@@ -92,6 +124,7 @@ export function encodeFacts(files: readonly FileFacts[]): string {
       file.archives.map((archive) => [
         archive.checksums.map((checksum) => [checksum.kind, checksum.hex]),
         archive.sources,
+        archive.name ?? null,
       ]),
     ]),
   );
@@ -99,7 +132,7 @@ export function encodeFacts(files: readonly FileFacts[]): string {
 
 /** Throws `store-corrupt` when the text is not what {@link encodeFacts} wrote. */
 export function decodeFacts(text: string): readonly FileFacts[] {
-  const parsed = factsRows.safeParse(JSON.parse(text));
+  const parsed = factsRows.safeParse(parseJson(text));
   if (!parsed.success) {
     throw new SeraiError('store-corrupt', 'the catalogue holds facts of files that cannot be read', {
       cause: parsed.error,
@@ -110,9 +143,10 @@ export function decodeFacts(text: string): readonly FileFacts[] {
     id: id as FileId,
     size,
     sha256: sha256 as Sha256,
-    archives: archives.map(([checksums, sources]) => ({
+    archives: archives.map(([checksums, sources, name]) => ({
       checksums: checksums.map(([kind, hex]) => ({ kind, hex })),
       sources,
+      ...(name === null ? {} : { name }),
     })),
   }));
 }

@@ -43,7 +43,8 @@ export class KeyedGates {
     try {
       return await gate.run(work);
     } finally {
-      if (gate.idle) this.#gates.delete(key);
+      // Another one may have taken its place since it fell idle.
+      if (gate.idle && this.#gates.get(key) === gate) this.#gates.delete(key);
     }
   }
 }

@@ -2,7 +2,8 @@
  * One plain gzip member (RFC 1952) made of pieces that were deflated apart: each piece ends at a byte border
  * with a full flush, so pieces can be put one behind the other in any selection.
  */
-import { constants, crc32, deflateRaw, deflateRawSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { constants, crc32, deflateRaw, deflateRawSync, type ZlibOptions } from 'node:zlib';
 
 /** No name, no time, "unknown" system: nothing of the machine. */
 export const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
@@ -13,14 +14,39 @@ export interface DeflatedPiece {
   readonly crc32: number;
 }
 
+/** Deflations under way at once; each holds a piece's raw bytes. */
+const DEFLATIONS = 8;
+
+/** Pieces that are compressed beside one another, so many that memory stays bounded. */
+export class Deflations {
+  readonly #running = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  /** Resolves once there is room for another; `done` is called when the piece is deflated. */
+  async add(raw: Buffer, done: (piece: DeflatedPiece) => void): Promise<void> {
+    const deflation: Promise<void> = deflatePiece(raw)
+      .then(done, (error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#running.delete(deflation));
+    this.#running.add(deflation);
+    if (this.#running.size >= DEFLATIONS) await Promise.race(this.#running);
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Resolves when all are deflated; throws what made one fail. */
+  async end(): Promise<void> {
+    await Promise.all(this.#running);
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
+
+const deflate = promisify<Buffer, ZlibOptions, Buffer>(deflateRaw);
+
 /** Deflates on the thread pool, so that pieces are compressed beside one another. */
-export function deflatePiece(raw: Buffer): Promise<DeflatedPiece> {
-  return new Promise((resolve, reject) => {
-    deflateRaw(raw, { level: 6, finishFlush: constants.Z_FULL_FLUSH }, (error, deflated) => {
-      if (error) reject(error);
-      else resolve({ deflated, rawLength: raw.length, crc32: crc32(raw) });
-    });
-  });
+export async function deflatePiece(raw: Buffer): Promise<DeflatedPiece> {
+  const deflated = await deflate(raw, { level: 6, finishFlush: constants.Z_FULL_FLUSH });
+  return { deflated, rawLength: raw.length, crc32: crc32(raw) };
 }
 
 /** What follows the last piece: `tail` as the final block, CRC-32 and length modulo 2^32 of everything. */

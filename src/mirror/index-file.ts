@@ -1,6 +1,5 @@
-/** The published index.tar.gz: storing its pieces, and measuring the whole. */
+/** The published index.tar.gz: storing its pieces, measuring the whole, reading it back. */
 import { createHash } from 'node:crypto';
-import { SeraiError } from '../errors.ts';
 import { measuredSha256, type Sha256 } from '../hashes.ts';
 import type { Blobs } from '../store/blobs.ts';
 import type { Catalogue, Piece } from '../store/catalogue.ts';
@@ -10,17 +9,22 @@ import type { PlannedPiece } from './index-plan.ts';
 import { readPieces } from './piece-bytes.ts';
 import { pieceKey } from './pieces.ts';
 import { sha256Of } from './snapshot-id.ts';
+import type { StoredPieces } from './stored-pieces.ts';
 import { entryLength, TAR_END, writeEntry } from './tar-writer.ts';
 
-export interface StoredPieces {
+export interface StoredIndex {
   /** All of the index, in the order of the tar. */
-  readonly all: readonly Piece[];
+  readonly pieces: readonly Piece[];
   /** Those that the catalogue has to learn. */
   readonly fresh: readonly Piece[];
+  /** Of the whole index.tar.gz, in bytes. */
+  readonly size: number;
+  /** Of the whole index.tar.gz. */
+  readonly sha256: Sha256;
 }
 
-/** The piece of the rewritten `repo` file. */
-export async function repoPiece(text: string): Promise<PlannedPiece> {
+/** The piece of the rewritten `repo` file (latin1). */
+export async function repoPiece(text: string, stored: StoredPieces): Promise<PlannedPiece> {
   const content = Buffer.from(text, 'latin1');
   const sha256 = sha256Of(content);
   const file: FileFacts = {
@@ -30,9 +34,12 @@ export async function repoPiece(text: string): Promise<PlannedPiece> {
     sha256,
     archives: [],
   };
+  const key = pieceKey([file]);
+  const known = (await stored.find([key])).get(key);
+  if (known !== undefined) return { key, files: [file], stored: known };
   const raw = Buffer.alloc(entryLength(file.path, file.size));
   writeEntry(raw, 0, file.path, content);
-  return { key: pieceKey([file]), files: [file], deflated: await deflatePiece(raw) };
+  return { key, files: [file], deflated: await deflatePiece(raw) };
 }
 
 /** All pieces in the order of the tar: C order of their first path. */
@@ -42,50 +49,62 @@ export function withRepo(planned: readonly PlannedPiece[], repo: PlannedPiece): 
   return [...planned.slice(0, at), repo, ...planned.slice(at)];
 }
 
-/** Puts the new pieces' bytes into one blob: one fsync for a snapshot, not one for each piece. */
-export async function storePieces(
+interface Part {
+  readonly piece: Piece;
+  readonly bytes: Buffer;
+}
+
+/** Keeps the new pieces, and measures the index that they make with those that were there. */
+export async function storeIndex(
   planned: readonly PlannedPiece[],
   blobs: Blobs,
   catalogue: Catalogue,
-): Promise<StoredPieces> {
-  const making = planned.flatMap((piece) =>
-    piece.deflated === undefined ? [] : [{ ...piece, deflated: piece.deflated }],
+): Promise<StoredIndex> {
+  const made = await putPieces(planned, blobs, catalogue);
+  const stored = planned.flatMap((piece) => ('stored' in piece ? [piece.stored] : []));
+  const bytesOfStored = await readPieces(blobs, stored);
+  const parts = new Map(made.map((part) => [part.piece.key, part]));
+  for (const [index, piece] of stored.entries())
+    parts.set(piece.key, { piece, bytes: bytesOfStored[index] ?? Buffer.alloc(0) });
+  const inOrder = planned.flatMap(({ key }) => parts.get(key) ?? []);
+  const pieces = inOrder.map(({ piece }) => piece);
+  const measured = measureIndex(
+    framed(
+      pieces,
+      inOrder.map(({ bytes }) => bytes),
+    ),
   );
+  return { pieces, fresh: made.map(({ piece }) => piece), ...measured };
+}
+
+/** Puts the new pieces' bytes into one blob: one fsync for a snapshot, not one for each piece. */
+async function putPieces(
+  planned: readonly PlannedPiece[],
+  blobs: Blobs,
+  catalogue: Catalogue,
+): Promise<readonly Part[]> {
+  const making = planned.flatMap((piece) => ('deflated' in piece ? [piece] : []));
+  if (making.length === 0) return [];
   const blob = await blobs.put(
-    making.map((piece) => piece.deflated.deflated),
+    making.map(({ deflated }) => deflated.deflated),
     { maxBytes: Number.MAX_SAFE_INTEGER },
   );
   await catalogue.recordBlob(blob);
   let offset = 0;
-  const fresh = making.map(({ key, files, deflated }): Piece => {
-    const piece: Piece = {
-      key,
-      blob: blob.id,
-      offset,
-      length: deflated.deflated.length,
-      rawLength: deflated.rawLength,
-      crc32: deflated.crc32,
-      facts: encodeFacts(files),
-    };
-    offset += piece.length;
-    return piece;
+  return making.map(({ key, files, deflated: { deflated: bytes, rawLength, crc32 } }) => {
+    const place = { blob: blob.id, offset, length: bytes.length };
+    offset += bytes.length;
+    return { piece: { key, ...place, rawLength, crc32, facts: encodeFacts(files) }, bytes };
   });
-  const known = await catalogue.pieces(planned.map((piece) => piece.key));
-  const made = new Map(fresh.map((piece) => [piece.key, piece]));
-  const all = planned.map((piece) => {
-    const stored = made.get(piece.key) ?? known.get(piece.key);
-    if (stored !== undefined) return stored;
-    throw new SeraiError(
-      'store-corrupt',
-      'a piece of the index vanished from the catalogue while publishing',
-    );
-  });
-  return { all, fresh };
 }
 
 /** The index's parts in order: header, pieces, trailer. Throws `store-corrupt` when a piece is gone. */
-export async function indexParts(pieces: readonly Piece[], blobs: Blobs): Promise<Buffer[]> {
-  return [GZIP_HEADER, ...(await readPieces(blobs, pieces)), gzipTrailer(pieces, TAR_END)];
+export async function readIndex(pieces: readonly Piece[], blobs: Blobs): Promise<Buffer[]> {
+  return framed(pieces, await readPieces(blobs, pieces));
+}
+
+function framed(pieces: readonly Piece[], bytes: readonly Buffer[]): Buffer[] {
+  return [GZIP_HEADER, ...bytes, gzipTrailer(pieces, TAR_END)];
 }
 
 export function measureIndex(parts: readonly Buffer[]): { readonly size: number; readonly sha256: Sha256 } {

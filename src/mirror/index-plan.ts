@@ -2,22 +2,20 @@
  * From an admitted tree to the pieces of its index: facts of new files are found, known pieces are taken as
  * they are, the others are written and deflated. Work grows with what changed.
  */
+import { SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
-import type { Tree, TreeFile } from '../opam/tree.ts';
-import { type FileFacts, factsOf } from './file-facts.ts';
-import { type DeflatedPiece, deflatePiece } from './gzip.ts';
+import type { FileId, Tree, TreeFile } from '../opam/tree.ts';
+import type { Piece } from '../store/catalogue.ts';
+import { type FileFacts, findFacts, sameBytes, sha256OfFile } from './file-facts.ts';
+import { type DeflatedPiece, Deflations } from './gzip.ts';
 import { divide, pieceKey } from './pieces.ts';
 import { entryLength, writeEntry } from './tar-writer.ts';
 
-/** Deflations under way at once; each holds a piece's raw bytes. */
-const DEFLATIONS = 8;
-
-export interface PlannedPiece {
+/** A run of the index's files, in the store already or made now. */
+export type PlannedPiece = {
   readonly key: string;
   readonly files: readonly FileFacts[];
-  /** Undefined when the piece was known already. */
-  readonly deflated?: DeflatedPiece;
-}
+} & ({ readonly stored: Piece } | { readonly deflated: DeflatedPiece });
 
 /** Work done, for tests and logs: what did not change must not be counted here. */
 export interface PlanCounts {
@@ -38,89 +36,72 @@ export interface IndexPlan {
 
 export interface PlanInput {
   readonly tree: Tree;
-  /** Admitted paths in C order, without `repo`. */
+  /** Admitted paths in C order, without `repo`; all in the tree. */
   readonly paths: readonly string[];
-  /** Facts from earlier, by path; used where the id still fits. */
+  /** Facts from earlier, by path; used where they are of the same bytes. */
   readonly known: ReadonlyMap<string, FileFacts>;
   readonly limits: Limits;
-  /** The keys among these whose pieces are stored. */
-  readonly stored: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** Those of these pieces that are in the store, by key. */
+  readonly stored: (keys: readonly string[]) => Promise<ReadonlyMap<string, Piece>>;
 }
 
 interface Run {
   readonly files: readonly TreeFile[];
   readonly facts: (FileFacts | undefined)[];
   readonly bytes: Map<string, Uint8Array>;
+  /** Without the versions that are left out. */
   kept: readonly FileFacts[];
   key: string;
+  stored?: Piece;
   deflated?: DeflatedPiece;
 }
 
 export async function planIndex(input: PlanInput): Promise<IndexPlan> {
   const counts: PlanCounts = { filesRead: 0, filesParsed: 0, bytesHashed: 0, piecesDeflated: 0 };
   const unreadable = new Map<string, string>();
-  const deflations = new Set<Promise<void>>();
-
-  const deflate = async (run: Run): Promise<void> => {
-    const raw = rawPiece(run);
-    run.bytes.clear();
-    if (deflations.size >= DEFLATIONS) await Promise.race(deflations);
-    counts.piecesDeflated += 1;
-    const deflation = deflatePiece(raw).then((deflated) => {
-      run.deflated = deflated;
-      deflations.delete(deflation);
-    });
-    deflations.add(deflation);
-  };
+  const deflations = new Deflations();
+  const runs = divide(input.paths).map((paths) => runOf(paths, input));
+  const incomplete = runs.filter((run) => run.facts.includes(undefined));
+  const complete = runs.filter((run) => !run.facts.includes(undefined));
 
   const settle = (run: Run): void => {
     run.kept = withoutUnreadable(run, unreadable);
     run.key = pieceKey(run.kept);
   };
-
-  const runs = divide(input.paths).map((paths) => runOf(paths, input));
-  const incomplete = runs.filter((run) => run.facts.includes(undefined));
-  const complete = runs.filter((run) => !run.facts.includes(undefined));
+  const make = (run: Run): Promise<void> => {
+    counts.piecesDeflated += 1;
+    const raw = rawPiece(run);
+    run.bytes.clear();
+    return deflations.add(raw, (deflated) => {
+      run.deflated = deflated;
+    });
+  };
 
   for await (const run of readRuns(incomplete, input.tree, counts)) {
-    for (const [index, file] of run.files.entries()) {
-      const bytes = run.bytes.get(file.path);
-      if (run.facts[index] !== undefined || bytes === undefined) continue;
-      run.facts[index] = factsOf(file.path, file.id, bytes, input.limits);
-      counts.filesParsed += 1;
-      counts.bytesHashed += bytes.length;
-    }
+    completeFacts(run, input, counts);
     settle(run);
-    if ((await input.stored([run.key])).has(run.key)) run.bytes.clear();
-    else await deflate(run);
+    if (!(await takeStored([run], input))) await make(run);
+    run.bytes.clear();
   }
-
   for (const run of complete) settle(run);
-  const stored = await input.stored(complete.map((run) => run.key));
-  const rewritten = complete.filter((run) => !stored.has(run.key));
-  for await (const run of readRuns(rewritten, input.tree, counts)) await deflate(run);
+  await takeStored(complete, input);
+  const unstored = complete.filter((run) => run.kept.length > 0 && run.stored === undefined);
+  for await (const run of readRuns(unstored, input.tree, counts)) await make(run);
+  await deflations.end();
 
-  await Promise.all(deflations);
-  const pieces = runs
-    .filter((run) => run.kept.length > 0)
-    .map((run) => ({
-      key: run.key,
-      files: run.kept,
-      ...(run.deflated === undefined ? {} : { deflated: run.deflated }),
-    }));
   const facts = runs.flatMap((run) => run.facts.filter((fact) => fact !== undefined));
-  return { pieces, facts, unreadable, counts };
+  return { pieces: runs.flatMap(plannedPiece), facts, unreadable, counts };
 }
 
-function runOf(paths: readonly string[], input: PlanInput): Run {
-  const files: TreeFile[] = [];
-  for (const path of paths) {
-    const file = input.tree.files.get(path);
-    if (file !== undefined) files.push(file);
-  }
+function runOf(paths: readonly string[], { tree, known }: PlanInput): Run {
+  const files = paths.map((path) => {
+    const file = tree.files.get(path);
+    if (file !== undefined) return file;
+    throw new SeraiError('internal', `the path ${path} was admitted and is not in the tree`);
+  });
   const facts = files.map((file) => {
-    const known = input.known.get(file.path);
-    return known?.id === file.id ? known : undefined;
+    const fact = known.get(file.path);
+    return fact !== undefined && sameBytes(fact, file) ? fact : undefined;
   });
   return { files, facts, bytes: new Map(), kept: [], key: '' };
 }
@@ -142,6 +123,26 @@ async function* readRuns(runs: readonly Run[], tree: Tree, counts: PlanCounts): 
   }
 }
 
+function completeFacts(run: Run, { known, limits }: PlanInput, counts: PlanCounts): void {
+  for (const [index, file] of run.files.entries()) {
+    if (run.facts[index] !== undefined) continue;
+    const bytes = bytesOf(run, file.path);
+    counts.bytesHashed += bytes.length;
+    const sha256 = sha256OfFile(file, bytes);
+    const before = known.get(file.path);
+    if (before?.sha256 === sha256) run.facts[index] = withId(before, file.id);
+    else {
+      run.facts[index] = findFacts(file, sha256, bytes, limits);
+      counts.filesParsed += 1;
+    }
+  }
+}
+
+/** The same bytes under another kind of id: the upstream changed from git to an index, or back. */
+function withId(facts: FileFacts, id: FileId): FileFacts {
+  return { ...facts, id };
+}
+
 /** A version one of whose files cannot be read is left out whole; `unreadable` learns why. */
 function withoutUnreadable(run: Run, unreadable: Map<string, string>): readonly FileFacts[] {
   const facts = run.facts.filter((fact) => fact !== undefined);
@@ -156,14 +157,33 @@ function withoutUnreadable(run: Run, unreadable: Map<string, string>): readonly 
   return facts.filter((fact) => ![...broken].some((folder) => fact.path.startsWith(folder)));
 }
 
+/** True when nothing is left to be made for these runs. */
+async function takeStored(runs: readonly Run[], { stored }: PlanInput): Promise<boolean> {
+  const wanted = runs.filter((run) => run.kept.length > 0);
+  const found = await stored(wanted.map((run) => run.key));
+  for (const run of wanted) {
+    const piece = found.get(run.key);
+    if (piece !== undefined) run.stored = piece;
+  }
+  return wanted.every((run) => run.stored !== undefined);
+}
+
 function rawPiece(run: Run): Buffer {
   let length = 0;
   for (const fact of run.kept) length += entryLength(fact.path, fact.size);
   const raw = Buffer.alloc(length);
   let offset = 0;
-  for (const fact of run.kept) {
-    const bytes = run.bytes.get(fact.path);
-    if (bytes !== undefined) offset = writeEntry(raw, offset, fact.path, bytes);
-  }
+  for (const fact of run.kept) offset = writeEntry(raw, offset, fact.path, bytesOf(run, fact.path));
   return raw;
+}
+
+function bytesOf(run: Run, path: string): Uint8Array {
+  const bytes = run.bytes.get(path);
+  if (bytes !== undefined) return bytes;
+  throw new SeraiError('internal', `the tree was asked for ${path}, and did not give it`);
+}
+
+function plannedPiece({ key, kept, stored, deflated }: Run): PlannedPiece[] {
+  if (stored !== undefined) return [{ key, files: kept, stored }];
+  return deflated === undefined ? [] : [{ key, files: kept, deflated }];
 }

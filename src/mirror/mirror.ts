@@ -67,6 +67,7 @@ export async function openMirror(config: Config, clock: Clock): Promise<Mirror> 
   });
   const close = async (): Promise<void> => {
     await fetcher.close();
+    await archives.settled();
     await catalogue.close();
   };
   return { config, clock, catalogue, blobs, fetcher, archives, served, close };

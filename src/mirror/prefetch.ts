@@ -1,6 +1,6 @@
 /** Fetching all archives of the present snapshot: what is there is skipped, so an interruption loses nothing. */
 import type { Clock } from '../clock.ts';
-import { type ErrorCode, SeraiError } from '../errors.ts';
+import { asSeraiError, type ErrorCode, SeraiError } from '../errors.ts';
 import { showChecksum } from '../hashes.ts';
 import type { Catalogue, ListedArchive } from '../store/catalogue.ts';
 import type { Archives } from './archives.ts';
@@ -18,6 +18,13 @@ const WORTH_ANOTHER_TRY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'upstream-timeout',
   'upstream-truncated',
   'upstream-status',
+]);
+
+/** Failures that are not one archive's. */
+const OUR_OWN_GROUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'store-failed',
+  'store-corrupt',
+  'internal',
 ]);
 
 export interface PrefetchOptions {
@@ -42,34 +49,57 @@ export interface PrefetchReport {
   }[];
 }
 
-/** Fetches what is missing. Ends early, with what it has, when the signal aborts. */
+/**
+ * Fetches what is missing. When the signal aborts it ends at once with what it has: downloads under way count
+ * as neither fetched nor failed. Throws when the store fails, which no other archive would escape.
+ */
 export async function prefetch(options: PrefetchOptions): Promise<PrefetchReport> {
+  const { archives, progress, signal } = options;
   const wanted = await listAll(options);
   const failed: PrefetchReport['failed'][number][] = [];
   let present = 0;
   let fetched = 0;
-  let done = 0;
-  options.progress(0, wanted.length);
+  let broken: SeraiError | undefined;
+  const tell = (): void => progress(present + fetched + failed.length, wanted.length);
+  tell();
+  const isOver = (): boolean => signal?.aborted === true || broken !== undefined;
   const queue = wanted.values();
   const work = async (): Promise<void> => {
     for (const archive of queue) {
-      if (options.signal?.aborted === true) return;
+      if (isOver()) return;
       try {
-        if ((await options.archives.find([archive])) !== undefined) present += 1;
+        if ((await archives.find([archive])) !== undefined) present += 1;
         else {
-          await obtainPatiently(archive, options);
+          await orAborted(obtainPatiently(archive, options), signal);
           fetched += 1;
         }
       } catch (error) {
-        if (!(error instanceof SeraiError)) throw error;
-        failed.push({ archive: nameOf(archive), code: error.code, reason: error.message });
+        if (isOver()) return;
+        const failure = asSeraiError(error, 'internal', `fetching ${nameOf(archive)}`);
+        if (OUR_OWN_GROUND.has(failure.code)) broken ??= failure;
+        else failed.push({ archive: nameOf(archive), code: failure.code, reason: failure.message });
       }
-      done += 1;
-      options.progress(done, wanted.length);
+      tell();
     }
   };
   await Promise.all(Array.from({ length: options.parallel }, work));
+  if (broken !== undefined) throw broken;
   return { total: wanted.length, present, fetched, failed };
+}
+
+/** Rejects when the signal aborts, and leaves the work to whoever ends it: the fetcher, when it is closed. */
+async function orAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work;
+  const told = Promise.withResolvers<never>();
+  const tell = (): void =>
+    told.reject(new SeraiError('aborted', 'the fetching of archives was told to stop'));
+  signal.addEventListener('abort', tell, { once: true });
+  if (signal.aborted) tell();
+  try {
+    await Promise.race([work, told.promise]);
+  } finally {
+    signal.removeEventListener('abort', tell);
+  }
 }
 
 /** Every archive that the present snapshot declares, once. */
@@ -99,9 +129,9 @@ async function obtainPatiently(archive: ListedArchive, options: PrefetchOptions)
       return;
     } catch (error) {
       const again = error instanceof SeraiError && WORTH_ANOTHER_TRY.has(error.code) && attempt < TRIES;
-      if (!again || options.signal?.aborted === true) throw error;
+      if (!again) throw error;
       await options.clock.sleep(wait, options.signal);
-      options.archives.forgetFailure(archive);
+      options.archives.forgetFailure(options.repository, archive);
     }
   }
 }

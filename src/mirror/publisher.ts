@@ -1,23 +1,23 @@
 /** From an admitted tree to a published snapshot: all of it in one transaction, or nothing. */
 import { reasonOf, SeraiError } from '../errors.ts';
-import type { Sha256 } from '../hashes.ts';
 import type { Limits } from '../limits.ts';
 import { packageIdOfPath, showPackageId } from '../opam/package-id.ts';
 import { type RepoFile, readRepoFile, rewriteRepoFile } from '../opam/repo.ts';
 import { readFile, type Tree } from '../opam/tree.ts';
-import type { Blobs } from '../store/blobs.ts';
-import type { Catalogue, Snapshot } from '../store/catalogue.ts';
+import type { Publication, Snapshot } from '../store/catalogue.ts';
+import type { Verdict } from '../verify/dialect.ts';
+import type { BlobKeepers } from './damaged-blobs.ts';
 import { archivesIn, declarationKey, declarationsOf } from './declarations.ts';
-import { decodeFacts, type FileFacts } from './file-facts.ts';
-import { indexParts, measureIndex, repoPiece, storePieces, withRepo } from './index-file.ts';
-import { type IndexPlan, type PlanCounts, planIndex } from './index-plan.ts';
+import { decodeFacts, type FileFacts, requireText } from './file-facts.ts';
+import { repoPiece, storeIndex, withRepo } from './index-file.ts';
+import { type IndexPlan, type PlanCounts, type PlannedPiece, planIndex } from './index-plan.ts';
+import { bindSigned, withdrawnOf } from './signed-archives.ts';
 import { snapshotId } from './snapshot-id.ts';
+import { StoredPieces } from './stored-pieces.ts';
 import { decodeSummary, encodeSummary, type Summary } from './summary.ts';
 
-export interface PublisherOptions {
+export interface PublisherOptions extends BlobKeepers {
   readonly repository: string;
-  readonly catalogue: Catalogue;
-  readonly blobs: Blobs;
   readonly limits: Limits;
 }
 
@@ -30,7 +30,9 @@ export interface PublishInput {
   /** Against which relative `archive-mirrors` of the upstream are read; undefined where it has no address. */
   readonly upstreamUrl?: string;
   readonly commit?: string;
+  readonly verdict: Verdict;
   readonly trusted?: string;
+  readonly verdicts?: NonNullable<Publication['verdicts']>;
   /** Share (0 to 1) of the present snapshot's versions that must remain. */
   readonly minimumRemaining: number;
   /** Milliseconds since the epoch. */
@@ -48,47 +50,60 @@ export class Publisher {
   readonly #options: PublisherOptions;
   #known: ReadonlyMap<string, FileFacts> | undefined;
   #current: Snapshot | undefined;
+  /** Keys of the present snapshot's pieces whose facts cannot be read back. */
+  #unreadable: ReadonlySet<string> = new Set();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
   }
 
+  /** Whether all of the present snapshot can be read back; what cannot is made anew by the next `publish`. */
+  async isWhole(): Promise<boolean> {
+    const current = await this.#options.catalogue.currentSnapshot(this.#options.repository);
+    if (current === undefined) return true;
+    const stored = await new StoredPieces(this.#options).find(current.pieces);
+    return current.pieces.every((key) => stored.has(key));
+  }
+
   /** Publishes the tree, or finds that it is what is served already. A failure leaves everything as it was. */
   async publish(input: PublishInput): Promise<PublishOutcome> {
     const { catalogue, blobs, repository, limits } = this.#options;
+    const repoBytes = input.paths.includes('repo') ? await readFile(input.tree, 'repo') : undefined;
+    const repo = parseRepo(repoBytes);
     const known = await this.#load();
+    const stored = new StoredPieces(this.#options);
     const plan = await planIndex({
       tree: input.tree,
       paths: input.paths.filter((path) => path !== 'repo'),
       known,
       limits,
-      stored: (keys) => this.#stored(keys),
+      stored: (keys) => stored.find(keys.filter((key) => !this.#unreadable.has(key))),
     });
-    const repoBytes = input.tree.files.has('repo') ? await readFile(input.tree, 'repo') : undefined;
-    const repo = parseRepo(repoBytes);
     const summary = summarize(plan, repo, input);
     this.#refuseEmpty(summary, input.minimumRemaining);
 
     const id = snapshotId(plan.pieces, repoBytes);
     const repoText = rewriteRepoFile(repo, id);
-    const planned = withRepo(plan.pieces, await repoPiece(repoText));
+    const planned = withRepo(plan.pieces, await repoPiece(repoText, stored));
     const current = this.#current;
-    if (current?.id === id && !(await this.#changesAnything(planned, input.trusted))) {
-      this.#known = new Map(plan.facts.map((facts) => [facts.path, facts]));
+    if (current?.id === id && !(await this.#changesAnything(current, planned, summary, input.trusted))) {
+      this.#known = factsByPath(plan);
       return { kind: 'unchanged', snapshot: current, summary, counts: plan.counts };
     }
 
-    const pieces = await storePieces(planned, blobs, catalogue);
+    const { pieces, fresh, size, sha256 } = await storeIndex(planned, blobs, catalogue);
     const snapshot: Snapshot = {
       id,
       publishedAt: input.now,
       ...(input.commit === undefined ? {} : { commit: input.commit }),
-      pieces: pieces.all.map((piece) => piece.key),
-      ...measureIndex(await indexParts(pieces.all, blobs)),
+      pieces: pieces.map((piece) => piece.key),
+      size,
+      sha256,
       repo: repoText,
       summary: encodeSummary(summary),
     };
     const before = new Set(current?.pieces ?? []);
+    const bound = bindSigned(planned, input.verdict);
     const detail = {
       snapshot: id,
       commit: input.commit,
@@ -98,13 +113,16 @@ export class Publisher {
     await catalogue.publish({
       repository,
       snapshot,
-      pieces: pieces.fresh,
-      archives: declarationsOf(planned, (piece) => !before.has(piece.key)),
+      pieces: fresh,
+      archives: declarationsOf(bound, (piece) => !before.has(piece.key)),
+      withdrawn: withdrawnOf(summary.held, known, bound),
       ...(input.trusted === undefined ? {} : { trusted: input.trusted }),
+      ...(input.verdicts === undefined ? {} : { verdicts: input.verdicts }),
       event: { at: input.now, repository, kind: 'published', detail: JSON.stringify(detail) },
     });
-    this.#known = new Map(plan.facts.map((facts) => [facts.path, facts]));
+    this.#known = factsByPath(plan);
     this.#current = snapshot;
+    this.#unreadable = new Set();
     return { kind: 'published', snapshot, summary, counts: plan.counts };
   }
 
@@ -112,40 +130,32 @@ export class Publisher {
   async #load(): Promise<ReadonlyMap<string, FileFacts>> {
     const { catalogue, repository } = this.#options;
     const current = await catalogue.currentSnapshot(repository);
-    if (this.#known !== undefined && current?.id === this.#current?.id) return this.#known;
-    const known = new Map<string, FileFacts>();
-    if (current !== undefined) {
-      for (const piece of (await catalogue.pieces(current.pieces)).values())
-        for (const facts of decodeFacts(piece.facts)) known.set(facts.path, facts);
-    }
+    const standing = this.#current?.id;
     this.#current = current;
+    if (this.#known !== undefined && current?.id === standing) return this.#known;
+    const known = new Map<string, FileFacts>();
+    const unreadable = new Set<string>();
+    for (const [key, piece] of await catalogue.pieces(current?.pieces ?? [])) {
+      try {
+        for (const facts of decodeFacts(piece.facts)) known.set(facts.path, facts);
+      } catch {
+        unreadable.add(key);
+      }
+    }
     this.#known = known;
+    this.#unreadable = unreadable;
     return known;
   }
 
-  /** Keys whose pieces are in the catalogue with their blob in place. */
-  async #stored(keys: readonly string[]): Promise<ReadonlySet<string>> {
-    const pieces = await this.#options.catalogue.pieces(keys);
-    const present = new Map<Sha256, boolean>();
-    const stored = new Set<string>();
-    for (const piece of pieces.values()) {
-      let there = present.get(piece.blob);
-      if (there === undefined) {
-        there = (await this.#options.blobs.size(piece.blob)) !== undefined;
-        present.set(piece.blob, there);
-      }
-      if (there) stored.add(piece.key);
-    }
-    return stored;
-  }
-
-  /** With the same snapshot: a piece whose bytes are lost, or a trusted state that moved on. */
+  /** With the same snapshot: bytes that were lost, a trusted state that moved on, other words about it. */
   async #changesAnything(
-    planned: readonly { readonly key: string }[],
+    current: Snapshot,
+    planned: readonly PlannedPiece[],
+    summary: Summary,
     trusted: string | undefined,
   ): Promise<boolean> {
-    const stored = await this.#stored(planned.map((piece) => piece.key));
-    if (planned.some((piece) => !stored.has(piece.key))) return true;
+    if (planned.some((piece) => 'deflated' in piece)) return true;
+    if (encodeSummary(summary) !== current.summary) return true;
     if (trusted === undefined) return false;
     return trusted !== (await this.#options.catalogue.trusted(this.#options.repository));
   }
@@ -170,8 +180,13 @@ export class Publisher {
   }
 }
 
+function factsByPath(plan: IndexPlan): ReadonlyMap<string, FileFacts> {
+  return new Map(plan.facts.map((facts) => [facts.path, facts]));
+}
+
 function parseRepo(bytes: Uint8Array | undefined): RepoFile {
   try {
+    if (bytes !== undefined) requireText(bytes);
     return readRepoFile(bytes);
   } catch (error) {
     throw new SeraiError('tree-refused', `the upstream's file repo cannot be read: ${reasonOf(error)}`, {
@@ -197,12 +212,16 @@ function summarize(plan: IndexPlan, repo: RepoFile, input: PublishInput): Summar
     const place = packageIdOfPath(`${folder}opam`);
     return { version: place === undefined ? folder : showPackageId(place.id), reason };
   });
+  const warnings = input.verdict.warnings ?? [];
   return {
     packages: packages.size,
     versions,
     archives: archives.size,
     archiveMirrors: absoluteMirrors(repo.archiveMirrors, input.upstreamUrl),
     held: [...input.held, ...unreadable],
+    ...(input.verdict.snapshot === undefined ? {} : { signedAt: input.verdict.snapshot.date }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+    ...(input.verdict.root === undefined ? {} : { root: input.verdict.root }),
   };
 }
 

@@ -1,12 +1,15 @@
 /** How each repository stands, for /readyz, `serai status` and the page. */
-import type { Config } from '../config.ts';
+import type { Clock } from '../clock.ts';
+import type { Config, RepositoryConfig } from '../config.ts';
 import type { Catalogue } from '../store/catalogue.ts';
+import { type Freshness, freshnessOf } from './freshness.ts';
 import type { ServedIndexes } from './served-index.ts';
-import { decodeSummary } from './summary.ts';
+import { decodeSummary, type Summary } from './summary.ts';
 
 export interface StateSource {
   readonly config: Config;
   readonly catalogue: Catalogue;
+  readonly clock: Clock;
   /** In a server: what it holds in memory decides on readiness. */
   readonly served?: ServedIndexes;
 }
@@ -29,13 +32,22 @@ export interface RepositoryState {
   readonly syncedAt?: string;
   /** Of the last sync, or of reading the snapshot back. */
   readonly failure?: { readonly code: string; readonly message: string };
+  /** Of a signed repository. */
+  readonly freshness?: Freshness;
+  readonly signedAt?: string;
+  readonly root?: NonNullable<Summary['root']>;
+  /** What must be said loudly: above all that nothing proves whose keys these are. */
+  readonly warnings?: readonly string[];
 }
 
 export function repositoryStates(source: StateSource): Promise<readonly RepositoryState[]> {
   return Promise.all(Object.keys(source.config.repository).map((name) => stateOf(name, source)));
 }
 
-async function stateOf(name: string, { config, catalogue, served }: StateSource): Promise<RepositoryState> {
+async function stateOf(
+  name: string,
+  { config, catalogue, clock, served }: StateSource,
+): Promise<RepositoryState> {
   const snapshot = await catalogue.currentSnapshot(name);
   const sync = await catalogue.syncState(name);
   const broken = served?.broken(name);
@@ -51,9 +63,14 @@ async function stateOf(name: string, { config, catalogue, served }: StateSource)
     ...(failure === undefined ? {} : { failure }),
   };
   if (snapshot === undefined) return state;
-  const { packages, versions, archives, held } = decodeSummary(snapshot.summary);
+  const summary = decodeSummary(snapshot.summary);
+  const { packages, versions, archives, held } = summary;
+  const freshness = freshnessOf(settings, summary, clock.now());
+  const stopped = freshness === 'stale' && settings?.stop_when_stale === true;
   return {
     ...state,
+    ready: state.ready && !stopped,
+    ...signedState(summary, settings, freshness),
     snapshot: snapshot.id,
     publishedAt: isoDate(snapshot.publishedAt),
     ...(snapshot.commit === undefined ? {} : { commit: snapshot.commit }),
@@ -61,6 +78,20 @@ async function stateOf(name: string, { config, catalogue, served }: StateSource)
     versions,
     archives,
     held,
+  };
+}
+
+function signedState(
+  { signedAt, root, warnings }: Summary,
+  settings: RepositoryConfig | undefined,
+  freshness: Freshness,
+): Partial<RepositoryState> {
+  if (settings?.dialect !== 'signed') return {};
+  return {
+    freshness,
+    ...(signedAt === undefined ? {} : { signedAt: isoDate(signedAt) }),
+    ...(root === undefined ? {} : { root }),
+    ...(warnings === undefined ? {} : { warnings }),
   };
 }
 

@@ -4,7 +4,7 @@ import { asSeraiError, SeraiError } from '../errors.ts';
 import type { Sha256 } from '../hashes.ts';
 import type { Blobs } from '../store/blobs.ts';
 import type { Catalogue, Snapshot } from '../store/catalogue.ts';
-import { indexParts, measureIndex } from './index-file.ts';
+import { measureIndex, readIndex } from './index-file.ts';
 import { decodeSummary, type Summary } from './summary.ts';
 
 /** Bytes of past indexes kept in memory. */
@@ -34,6 +34,9 @@ export class ServedIndexes {
     sizeCalculation: (served) => served.index.length + 1,
   });
 
+  /** Past indexes that are being read: however many ask for one, it is in memory once. */
+  readonly #reading = new Map<string, Promise<ServedIndex | undefined>>();
+
   constructor(options: ServedIndexesOptions) {
     this.#options = options;
   }
@@ -56,7 +59,7 @@ export class ServedIndexes {
     const snapshot = await this.#options.catalogue.currentSnapshot(repository);
     if (snapshot === undefined) return false;
     const standing = this.#current.get(repository)?.snapshot;
-    if (standing?.id === snapshot.id && standing.sha256 === snapshot.sha256) return false;
+    if (standing !== undefined && isSame(standing, snapshot)) return false;
     try {
       this.#current.set(repository, await this.#read(snapshot));
       this.#broken.delete(repository);
@@ -74,6 +77,15 @@ export class ServedIndexes {
     const key = `${repository}@${id}`;
     const kept = this.#past.get(key);
     if (kept !== undefined) return kept;
+    let reading = this.#reading.get(key);
+    if (reading === undefined) {
+      reading = this.#readPast(repository, id, key).finally(() => this.#reading.delete(key));
+      this.#reading.set(key, reading);
+    }
+    return reading;
+  }
+
+  async #readPast(repository: string, id: Sha256, key: string): Promise<ServedIndex | undefined> {
     const snapshot = await this.#options.catalogue.snapshot(repository, id);
     if (snapshot === undefined) return undefined;
     const served = await this.#read(snapshot);
@@ -89,7 +101,7 @@ export class ServedIndexes {
       if (piece !== undefined) return piece;
       throw new SeraiError('store-corrupt', `a piece of snapshot ${snapshot.id} is not in the catalogue`);
     });
-    const parts = await indexParts(pieces, blobs);
+    const parts = await readIndex(pieces, blobs);
     if (measureIndex(parts).sha256 !== snapshot.sha256) {
       throw new SeraiError(
         'store-corrupt',
@@ -103,4 +115,14 @@ export class ServedIndexes {
       repo: Buffer.from(snapshot.repo, 'latin1'),
     };
   }
+}
+
+/** A snapshot may be published again: with its lost bytes made anew, or after another one. */
+function isSame(standing: Snapshot, found: Snapshot): boolean {
+  return (
+    standing.id === found.id &&
+    standing.sha256 === found.sha256 &&
+    standing.publishedAt === found.publishedAt &&
+    standing.summary === found.summary
+  );
 }

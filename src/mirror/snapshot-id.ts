@@ -1,5 +1,5 @@
 /** A snapshot's name: the tree-sha256 of the admitted tree, with upstream's own `repo` (SIGNED-FORMAT.md, point 11). */
-import { createHash } from 'node:crypto';
+import { createHash, hash as hashOf } from 'node:crypto';
 import { measuredSha256, type Sha256 } from '../hashes.ts';
 import type { FileFacts } from './file-facts.ts';
 import { listingLine } from './pieces.ts';
@@ -24,5 +24,5 @@ export function snapshotId(
 }
 
 export function sha256Of(bytes: Uint8Array): Sha256 {
-  return measuredSha256(createHash('sha256').update(bytes).digest('hex'));
+  return measuredSha256(hashOf('sha256', bytes, 'hex'));
 }

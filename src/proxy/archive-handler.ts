@@ -1,52 +1,57 @@
 /** Answering for archives: from memory, from the store, or fetched on the way. */
-import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { LRUCache } from 'lru-cache';
-import type { Clock } from '../clock.ts';
 import { SeraiError } from '../errors.ts';
 import { type Checksum, type Sha256, showChecksum } from '../hashes.ts';
 import type { Limits } from '../limits.ts';
-import type { Archives, FoundArchive } from '../mirror/archives.ts';
-import type { BlobHandle, Blobs } from '../store/blobs.ts';
+import type { Archives } from '../mirror/archives.ts';
+import type { BlobKeepers } from '../mirror/damaged-blobs.ts';
+import { Gate } from '../mirror/gate.ts';
+import type { BlobHandle } from '../store/blobs.ts';
 import { BufferPool } from '../store/buffer-pool.ts';
-import type { Catalogue, ListedArchive } from '../store/catalogue.ts';
+import type { ListedArchive } from '../store/catalogue.ts';
 import type { Representation } from './conditional.ts';
-import { createHotBlobs, HOT_BYTES, type HotBlob } from './hot-blobs.ts';
-import { type FixedHeaders, fixedHeaders, sendBlob, sendText, writeHead } from './respond.ts';
+import { HOT_BYTES, type HotBlob, HotBlobs, readWhole } from './hot-blobs.ts';
+import { decideRequest, type FixedHeaders, fixedHeaders, sendText, writeHead } from './respond.ts';
+import { sendBlob } from './send-blob.ts';
+import type { SlowClients } from './slow-clients.ts';
+import { VerifiedBlobs } from './verified-blobs.ts';
 
 /** Bytes under a checksum are the same for ever, whenever they were fetched: 2000-01-01T00:00:00Z. */
 const LAST_MODIFIED = 946_684_800_000;
 
-/** Buffers kept for the next large blobs: 16 MiB. */
+/** Buffers for large blobs: 16 MiB. */
 const POOLED_BUFFERS = 64;
 
-/** A blob's bytes are measured against its name at its first sending, and again after so long: 1 day. */
-const VERIFY_AGAIN = 86_400_000;
+/** Small blobs read into memory at the same time: at most as many MiB. */
+const LOADS = 16;
 
-export interface ArchiveHandlerOptions {
+export interface ArchiveHandlerOptions extends BlobKeepers {
   readonly archives: Archives;
-  readonly blobs: Blobs;
-  readonly catalogue: Catalogue;
   readonly limits: Limits;
-  readonly clock: Clock;
+  readonly slow: SlowClients;
   /** Told while a client waits for a download, so that its silence is not taken for a stall. */
   readonly waiting: (request: IncomingMessage, waits: boolean) => void;
+  /** Told what is the operator's business and not the client's. */
+  readonly report: (error: SeraiError) => void;
 }
 
 export class ArchiveHandler {
   readonly #options: ArchiveHandlerOptions;
-  readonly #hot: LRUCache<string, HotBlob>;
+  readonly #hot: HotBlobs;
+  readonly #verified: VerifiedBlobs;
   readonly #buffers = new BufferPool(POOLED_BUFFERS);
-  readonly #verified = new Map<Sha256, number>();
+  readonly #loads = new Gate(LOADS);
+  readonly #loading = new Map<Sha256, Promise<HotBlob | undefined>>();
 
   constructor(options: ArchiveHandlerOptions) {
     this.#options = options;
-    this.#hot = createHotBlobs(options.limits.hot_blobs);
+    this.#hot = new HotBlobs(options.limits.hot_blobs);
+    this.#verified = new VerifiedBlobs(options);
   }
 
   /** Answers at once when the path is hot; false when it is not. */
   answerHot(path: string, request: IncomingMessage, response: ServerResponse): boolean {
-    const hot = this.#hot.get(path);
+    const hot = this.#hot.at(path);
     if (hot === undefined) return false;
     this.#sendHot(hot, request, response);
     return true;
@@ -59,6 +64,8 @@ export class ArchiveHandler {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
+    const known = this.#hot.idAt(path);
+    if (known !== undefined && (await this.#send(path, known, request, response))) return;
     const { archives } = this.#options;
     const listed = await archives.listed(repository, checksum);
     if (listed.length === 0) {
@@ -69,11 +76,10 @@ export class ArchiveHandler {
     for (let round = 0; round < 2; round++) {
       const found =
         (await archives.find(listed)) ?? (await this.#fetch(repository, listed, request, response));
-      if (found === undefined) return;
+      if (found === undefined || response.destroyed) return;
       if (await this.#send(path, found.blob, request, response)) return;
     }
-    if (!response.headersSent)
-      sendText(request, response, 404, `${showChecksum(checksum)} is damaged in the store`);
+    sendText(request, response, 404, `${showChecksum(checksum)} is damaged in the store; try again later`);
   }
 
   /** Waits for the archive no longer than `miss_wait`; answers 404 itself when it cannot be had. */
@@ -82,12 +88,13 @@ export class ArchiveHandler {
     listed: readonly ListedArchive[],
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<FoundArchive | undefined> {
-    const { archives, clock, limits, waiting } = this.#options;
+  ): Promise<{ readonly blob: Sha256 } | undefined> {
+    const { archives, clock, limits, waiting, report } = this.#options;
     const patience = new AbortController();
     waiting(request, true);
     try {
       const download = archives.obtain(repository, listed);
+      // When the client's patience ends first, nobody listens any more.
       download.catch(() => undefined);
       const late = clock.sleep(limits.miss_wait, patience.signal).then(() => undefined);
       late.catch(() => undefined);
@@ -96,8 +103,14 @@ export class ArchiveHandler {
         sendText(request, response, 404, 'the archive is still being fetched; try again later');
       return found;
     } catch (error) {
-      if (!(error instanceof SeraiError)) throw error;
-      sendText(request, response, 404, error.message);
+      if (!(error instanceof SeraiError) || error.code === 'internal') throw error;
+      if (error.code !== 'store-failed' && error.code !== 'store-corrupt') {
+        sendText(request, response, 404, error.message);
+        return undefined;
+      }
+      // A client asks the archive's own source after a 404, and asks here again after a 5xx (OPAM-CLIENT).
+      report(error);
+      sendText(request, response, 404, 'the mirror cannot keep the archive now; its log tells more');
       return undefined;
     } finally {
       patience.abort();
@@ -112,73 +125,84 @@ export class ArchiveHandler {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<boolean> {
+    const hot = this.#hot.get(id) ?? (await this.#loading.get(id));
+    if (hot !== undefined) return this.#sendFirst(path, hot, request, response);
     const handle = await this.#options.blobs.open(id);
     if (handle === undefined) {
+      this.#hot.forgetPath(path);
       await this.#options.catalogue.forgetBlob(id);
       return false;
     }
     try {
-      const representation = { etag: `"${id}"`, lastModified: LAST_MODIFIED, size: handle.size };
-      const fixed = blobHeaders(representation);
-      if (handle.size <= HOT_BYTES) {
-        const bytes = await readWhole(handle);
-        if (bytes === undefined) return await this.#damaged(id);
-        const hot = { bytes, representation, fixed };
-        this.#hot.set(path, hot);
-        this.#sendHot(hot, request, response);
-        return true;
-      }
-      return await this.#sendLarge(handle, representation, fixed, request, response);
+      // While clients hold too much in memory, small blobs are sent as large ones are.
+      if (handle.size > HOT_BYTES || this.#options.slow.full)
+        return await this.#sendLarge(path, handle, request, response);
+      const loaded = await this.#load(handle);
+      return loaded !== undefined && this.#sendFirst(path, loaded, request, response);
     } finally {
       await handle.close();
     }
   }
 
+  /** Verified and read into memory once for all who ask at the same time; undefined when it is damaged. */
+  #load(handle: BlobHandle): Promise<HotBlob | undefined> {
+    const { id } = handle;
+    let loading = this.#loading.get(id);
+    if (loading === undefined) {
+      loading = this.#loads.run(() => this.#read(handle)).finally(() => this.#loading.delete(id));
+      this.#loading.set(id, loading);
+    }
+    return loading;
+  }
+
+  async #read(handle: BlobHandle): Promise<HotBlob | undefined> {
+    const bytes = await readWhole(handle);
+    if (bytes === undefined) {
+      await this.#verified.measure(handle.id);
+      return undefined;
+    }
+    const hot = { id: handle.id, bytes, ...headersOf(handle) };
+    this.#hot.keep(hot);
+    return hot;
+  }
+
+  /** False when the blob is damaged and nothing was sent yet. */
   async #sendLarge(
+    path: string,
     handle: BlobHandle,
-    representation: Representation,
-    fixed: FixedHeaders,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<boolean> {
-    const { blobs, clock } = this.#options;
-    const now = clock.now();
-    const trusted = now - (this.#verified.get(handle.id) ?? Number.NEGATIVE_INFINITY) < VERIFY_AGAIN;
+    const { representation, fixed } = headersOf(handle);
+    const decision = decideRequest(request, representation);
     // A part alone cannot be measured on its way out, so the whole is measured first.
-    if (!trusted && request.headers.range !== undefined) {
-      const [digest] = (await blobs.digest(handle.id, ['sha256'])) ?? [];
-      if (digest?.hex !== handle.id) return this.#damaged(handle.id);
-      this.#verified.set(handle.id, now);
+    if (decision.status === 206 && !this.#verified.trusts(handle.id)) {
+      if (!(await this.#verified.measure(handle.id))) return false;
     }
-    const part = writeHead(request, response, representation, fixed);
+    this.#hot.rememberPath(path, handle.id);
+    const part = writeHead(request, response, decision, representation, fixed);
     if (part === undefined) return true;
-    const whole = part.start === 0 && part.end === handle.size;
-    const verify = whole && !trusted && request.headers.range === undefined;
-    const good = await sendBlob(response, handle, part, this.#buffers, verify);
-    if (good && verify) this.#verified.set(handle.id, now);
-    if (!good) await this.#damaged(handle.id);
+    const verify = decision.status === 200 && !this.#verified.trusts(handle.id);
+    const { slow } = this.#options;
+    const sent = await sendBlob(response, handle, part, { buffers: this.#buffers, slow, verify });
+    if (sent === 'sent' && verify) this.#verified.trust(handle.id);
+    if (sent === 'damaged') await this.#verified.measure(handle.id);
+    return true;
+  }
+
+  #sendFirst(path: string, hot: HotBlob, request: IncomingMessage, response: ServerResponse): true {
+    this.#hot.rememberPath(path, hot.id);
+    this.#sendHot(hot, request, response);
     return true;
   }
 
   #sendHot(hot: HotBlob, request: IncomingMessage, response: ServerResponse): void {
-    const part = writeHead(request, response, hot.representation, hot.fixed);
+    const decision = decideRequest(request, hot.representation);
+    const part = writeHead(request, response, decision, hot.representation, hot.fixed);
     if (part === undefined) return;
     const whole = part.end - part.start === hot.bytes.length;
     response.end(whole ? hot.bytes : hot.bytes.subarray(part.start, part.end));
-  }
-
-  /** Puts a damaged blob aside and records it, so that the next request fetches the archive anew. */
-  async #damaged(id: Sha256): Promise<false> {
-    const { blobs, catalogue, clock } = this.#options;
-    await blobs.quarantine(id);
-    await catalogue.forgetBlob(id);
-    await catalogue.appendEvent({
-      at: clock.now(),
-      repository: '',
-      kind: 'blob-quarantined',
-      detail: JSON.stringify({ blob: id, reason: 'its bytes no longer have its SHA-256' }),
-    });
-    return false;
+    this.#options.slow.ended(response, hot.bytes);
   }
 
   /** Forgets everything that is kept in memory, so that a decision made meanwhile holds at once. */
@@ -187,18 +211,11 @@ export class ArchiveHandler {
   }
 }
 
-function blobHeaders(representation: Representation): FixedHeaders {
-  return fixedHeaders(representation, 'application/octet-stream', 'public, max-age=31536000, immutable');
-}
-
-/** The blob's bytes, or undefined when they are not those of its name. */
-async function readWhole(handle: BlobHandle): Promise<Buffer | undefined> {
-  const bytes = Buffer.allocUnsafeSlow(handle.size);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const count = await handle.read(bytes.subarray(filled), filled);
-    if (count === 0) return undefined;
-    filled += count;
-  }
-  return createHash('sha256').update(bytes).digest('hex') === handle.id ? bytes : undefined;
+function headersOf({ id, size }: { readonly id: Sha256; readonly size: number }): {
+  readonly representation: Representation;
+  readonly fixed: FixedHeaders;
+} {
+  const representation = { etag: `"${id}"`, lastModified: LAST_MODIFIED, size };
+  const cacheControl = 'public, max-age=31536000, immutable';
+  return { representation, fixed: fixedHeaders(representation, 'application/octet-stream', cacheControl) };
 }

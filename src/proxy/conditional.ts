@@ -1,4 +1,5 @@
 /** Conditional and range requests over bytes that never change under their ETag (RFC 9110, 13 and 14). Pure. */
+import { parseHttpDate } from './http-date.ts';
 
 export interface Representation {
   /** With its quotes; always strong. */
@@ -23,18 +24,21 @@ export type Decision =
   /** Bytes `start` up to, not including, `end`. */
   | { readonly status: 206; readonly start: number; readonly end: number };
 
-/** RFC 9110, 13.2.2: the order in which preconditions count. */
+/** No range that anybody needs is longer. */
+const LONGEST_RANGE = 100;
+
+/** RFC 9110, 13.2.2: the order in which preconditions count. A date that is none is ignored. */
 export function decide(headers: ConditionalHeaders, representation: Representation): Decision {
   if (headers.ifMatch !== undefined) {
     if (!matchesStrongly(headers.ifMatch, representation.etag)) return { status: 412 };
   } else if (headers.ifUnmodifiedSince !== undefined) {
-    const date = parseDate(headers.ifUnmodifiedSince);
+    const date = parseHttpDate(headers.ifUnmodifiedSince);
     if (date !== undefined && representation.lastModified > date) return { status: 412 };
   }
   if (headers.ifNoneMatch !== undefined) {
     if (matchesWeakly(headers.ifNoneMatch, representation.etag)) return { status: 304 };
   } else if (headers.ifModifiedSince !== undefined) {
-    const date = parseDate(headers.ifModifiedSince);
+    const date = parseHttpDate(headers.ifModifiedSince);
     if (date !== undefined && representation.lastModified <= date) return { status: 304 };
   }
   if (headers.range === undefined || !rangeStands(headers.ifRange, representation)) return { status: 200 };
@@ -47,13 +51,13 @@ function rangeStands(ifRange: string | undefined, representation: Representation
   const text = ifRange.trim();
   if (text.startsWith('"')) return text === representation.etag;
   if (text.startsWith('W/')) return false;
-  return parseDate(text) === representation.lastModified;
+  return parseHttpDate(text) === representation.lastModified;
 }
 
 /** One range is answered; several, or a unit or form that is none, get the whole (14.2 allows it). */
 function decideRange(range: string, size: number): Decision {
-  const match = /^bytes=([0-9]*)-([0-9]*)$/i.exec(range.replace(/[ \t]/g, ''));
-  if (match === null || range.length > 100) return { status: 200 };
+  const match = range.length > LONGEST_RANGE ? null : /^bytes=([0-9]*)-([0-9]*)$/i.exec(range);
+  if (match === null) return { status: 200 };
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return { status: 200 };
   if (first === '') {
@@ -79,9 +83,4 @@ function matchesWeakly(list: string, etag: string): boolean {
 function matchesStrongly(list: string, etag: string): boolean {
   if (list.trim() === '*') return true;
   return entityTags(list).includes(etag);
-}
-
-function parseDate(text: string): number | undefined {
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : date;
 }

@@ -6,6 +6,12 @@ import { ROOT_REPOSITORY } from './paths.ts';
 
 export function createPages(source: StateSource): Hono {
   const pages = new Hono();
+  pages.use(async (context, next) => {
+    await next();
+    context.header('cache-control', 'no-store');
+    context.header('x-content-type-options', 'nosniff');
+    context.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'");
+  });
   pages.get('/healthz', (context) => context.text('ok\n'));
   pages.get('/readyz', async (context) => {
     const repositories = await repositoryStates(source);

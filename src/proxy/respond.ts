@@ -1,8 +1,5 @@
-/** Writing responses: from memory, from a blob by positional reads, and refusals as text. */
-import { createHash } from 'node:crypto';
+/** Writing responses from memory: what the request's conditions decide, and refusals as text. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BlobHandle } from '../store/blobs.ts';
-import type { BufferPool } from '../store/buffer-pool.ts';
 import { type Decision, decide, type Representation } from './conditional.ts';
 
 /** Headers that stand before any decision: type, caching, validators. */
@@ -23,17 +20,12 @@ export function fixedHeaders(
   };
 }
 
-/** Decides by the request's conditions and writes the head; what of the body is to follow, if anything. */
-export function writeHead(
-  request: IncomingMessage,
-  response: ServerResponse,
-  representation: Representation,
-  fixed: FixedHeaders,
-): { readonly start: number; readonly end: number } | undefined {
+/** What the request's conditions come to. A range counts for GET alone (RFC 9110, 14.2). */
+export function decideRequest(request: IncomingMessage, representation: Representation): Decision {
   const { headers } = request;
-  const decision: Decision = decide(
+  return decide(
     {
-      range: headers.range,
+      range: request.method === 'HEAD' ? undefined : headers.range,
       ifRange: single(headers['if-range']),
       ifNoneMatch: headers['if-none-match'],
       ifModifiedSince: headers['if-modified-since'],
@@ -42,8 +34,24 @@ export function writeHead(
     },
     representation,
   );
+}
+
+/** The part of a body that follows a head: bytes `start` up to, not including, `end`. */
+export interface Part {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Writes the head; the part of the body that has to follow, or undefined when the response has ended. */
+export function writeHead(
+  request: IncomingMessage,
+  response: ServerResponse,
+  decision: Decision,
+  representation: Representation,
+  fixed: FixedHeaders,
+): Part | undefined {
   const { size } = representation;
-  let body: { start: number; end: number } | undefined;
+  let body: Part | undefined;
   switch (decision.status) {
     case 200:
       response.writeHead(200, { ...fixed, 'content-length': size });
@@ -84,6 +92,7 @@ export function sendText(
   response: ServerResponse,
   status: number,
   text: string,
+  headers: FixedHeaders = {},
 ): void {
   const body = Buffer.from(`${text}\n`, 'utf8');
   response.writeHead(status, {
@@ -91,86 +100,7 @@ export function sendText(
     'content-length': body.length,
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...headers,
   });
   response.end(request.method === 'HEAD' ? undefined : body);
-}
-
-/**
- * Streams part of a blob by positional reads into pooled buffers, reading ahead of the socket by one buffer.
- * With `verify`, the whole blob is hashed on the way and its last buffer is held back until the hash is
- * known: false, and the connection is cut, when the bytes are not those of the blob's name (HOSTILE 25).
- */
-export async function sendBlob(
-  response: ServerResponse,
-  handle: BlobHandle,
-  part: { readonly start: number; readonly end: number },
-  buffers: BufferPool,
-  verify: boolean,
-): Promise<boolean> {
-  const hash = verify ? createHash('sha256') : undefined;
-  let position = part.start;
-  let sent: Promise<void> = Promise.resolve();
-  try {
-    while (position < part.end) {
-      const buffer = buffers.take();
-      let released = false;
-      const release = (): void => {
-        if (!released) buffers.give(buffer);
-        released = true;
-      };
-      try {
-        const wanted = Math.min(buffer.length, part.end - position);
-        const count = await handle.read(buffer.subarray(0, wanted), position);
-        if (count === 0) return cut(response, sent);
-        const bytes = buffer.subarray(0, count);
-        position += count;
-        hash?.update(bytes);
-        if (hash !== undefined && position === part.end && hash.digest('hex') !== handle.id)
-          return cut(response, sent);
-        await sent;
-        sent = write(response, bytes).finally(release);
-        // Awaited in the next round; a client that leaves in between is no unhandled rejection.
-        sent.catch(() => undefined);
-      } catch (error) {
-        release();
-        throw error;
-      }
-    }
-    await sent;
-    response.end();
-    return true;
-  } catch (error) {
-    response.destroy();
-    if (isGone(error)) return true;
-    throw error;
-  }
-}
-
-async function cut(response: ServerResponse, sent: Promise<void>): Promise<false> {
-  await sent.catch(() => undefined);
-  response.destroy();
-  return false;
-}
-
-class ClientGone extends Error {}
-
-function isGone(error: unknown): boolean {
-  return error instanceof ClientGone;
-}
-
-function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (response.destroyed) {
-      reject(new ClientGone('the client left'));
-      return;
-    }
-    const closed = (): void => reject(new ClientGone('the client left'));
-    response.once('close', closed);
-    response.write(bytes, (error) => {
-      response.removeListener('close', closed);
-      if (error) reject(new ClientGone('the client left', { cause: error }));
-      else resolve();
-    });
-  });
 }

@@ -32,16 +32,23 @@ export async function startServer(
   const clock = options.clock ?? systemClock;
   const mirror = await openMirror(config, clock);
   const repositories = Object.keys(config.repository);
-  for (const repository of repositories) await refresh(mirror, repository, log);
-  const { server, drain } = createMirrorServer(mirror, (error) => log.error({ err: error }, error.message));
-  const address = await listen(server, config.listen);
+  await refreshAll(mirror, repositories, log);
+  const { server, drain, forget } = createMirrorServer(mirror, (error) =>
+    log.error({ err: error }, error.message),
+  );
+  const address = await listen(server, config.listen).catch(async (error: unknown) => {
+    await mirror.close();
+    throw error;
+  });
+  // A connection that cannot be accepted is lost, not the server.
+  server.on('error', (error) => log.error({ err: error }, 'accepting a connection'));
   log.info(`serving ${repositories.join(', ')} on ${address}`);
 
   const stopped = new AbortController();
   const thread = new SyncThread(config);
   const sync = async (repository: string): Promise<SyncDone> => {
     const report = await thread.sync(repository);
-    await refresh(mirror, repository, log);
+    if (await refresh(mirror, repository, log)) forget();
     return report;
   };
   const loops = options.schedule
@@ -58,30 +65,48 @@ export async function startServer(
         }),
       )
     : [];
+  let look: Promise<void> | undefined;
   const looking = setInterval(() => {
-    for (const repository of repositories) void refresh(mirror, repository, log);
+    // One look at a time: reading a large index back may take longer than the pause between two.
+    look ??= refreshAll(mirror, repositories, log)
+      .then((news) => {
+        if (news) forget();
+      })
+      .finally(() => {
+        look = undefined;
+      });
   }, LOOK_MILLISECONDS);
 
   const stop = async (): Promise<void> => {
     stopped.abort();
     clearInterval(looking);
-    await Promise.all([drain(), thread.stop(), ...loops]);
+    await Promise.all([drain(), thread.stop(), look, ...loops]);
     await mirror.close();
   };
   return { address, mirror, sync, stop };
 }
 
-async function refresh(mirror: Mirror, repository: string, log: Logger): Promise<void> {
+/** True when one of them has a new snapshot. */
+async function refreshAll(mirror: Mirror, repositories: readonly string[], log: Logger): Promise<boolean> {
+  let news = false;
+  for (const repository of repositories) news = (await refresh(mirror, repository, log)) || news;
+  return news;
+}
+
+async function refresh(mirror: Mirror, repository: string, log: Logger): Promise<boolean> {
   try {
-    if (await mirror.served.refresh(repository)) {
+    const news = await mirror.served.refresh(repository);
+    if (news) {
       const { snapshot, summary } = mirror.served.current(repository) ?? {};
       log.info(
         { repository, snapshot: snapshot?.id },
         `serving ${summary?.versions} versions of ${repository}`,
       );
     }
+    return news;
   } catch (error) {
     log.error({ repository, err: error }, `reading the snapshot of ${repository}`);
+    return false;
   }
 }
 
@@ -101,20 +126,21 @@ function listen(server: Server, listenAt: string): Promise<string> {
   const host = listenAt.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   const port = Number(listenAt.slice(colon + 1));
   return new Promise((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(
-        new SeraiError(
-          'usage',
-          `cannot listen on ${listenAt}; is another program there? Choose with --listen`,
-          {
-            cause: error,
-          },
-        ),
-      ),
-    );
-    server.listen(port, host, () => {
+    const refused = (error: unknown): void => {
+      const text = `cannot listen on ${listenAt}; is another program there? Choose with --listen`;
+      reject(new SeraiError('usage', text, { cause: error }));
+    };
+    server.once('error', refused);
+    const listening = (): void => {
+      server.removeListener('error', refused);
       const bound = server.address() as AddressInfo;
       resolve(`http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`);
-    });
+    };
+    try {
+      server.listen(port, host, listening);
+    } catch (error) {
+      // A port above 65535.
+      refused(error);
+    }
   });
 }

@@ -5,16 +5,22 @@ import { getRequestListener } from '@hono/node-server';
 import { asSeraiError, type SeraiError } from '../errors.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import { ArchiveHandler } from './archive-handler.ts';
+import { Connections } from './connections.ts';
 import { IndexHandler } from './index-handler.ts';
 import { createPages } from './pages.ts';
-import { parsePath } from './paths.ts';
+import { type Asked, isPagePath, parsePath } from './paths.ts';
 import { sendText } from './respond.ts';
+import { SlowClients } from './slow-clients.ts';
 
 export interface MirrorServer {
   readonly server: Server;
   /** Stops accepting, lets every answer under way end, then resolves. */
   drain(): Promise<void>;
+  /** Forgets what is kept in memory of archives: what is withdrawn is answered for no more (HOSTILE 6). */
+  forget(): void;
 }
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Request heads beyond this many bytes are refused by Node with 431. */
 const REQUEST_HEAD_BYTES = 16 * 1024;
@@ -22,28 +28,60 @@ const REQUEST_HEAD_BYTES = 16 * 1024;
 export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) => void): MirrorServer {
   const { limits } = mirror.config;
   const patient = new WeakSet<Socket>();
+  const connections = new Connections();
+  const slow = new SlowClients(limits, limits.hot_blobs);
   const archives = new ArchiveHandler({
     ...mirror,
     limits,
+    slow,
+    report,
     waiting: (request, waits) => {
       if (waits) patient.add(request.socket);
       else patient.delete(request.socket);
     },
   });
-  const indexes = new IndexHandler(mirror.served);
-  const pages = getRequestListener(createPages(mirror).fetch);
+  const indexes = new IndexHandler({ ...mirror, slow });
+  /** The error is for the log; a client learns that there was one. */
+  const failed = (error: unknown): string => {
+    report(asSeraiError(error, 'internal', 'answering a request'));
+    return 'an error of the mirror; its log tells more';
+  };
+  const pages = pagesListener(mirror, failed);
 
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const path = request.url ?? '';
-    const asked = parsePath(path);
-    if (asked === undefined) return pages(request, response);
-    if (asked.kind === 'archive')
-      return archives.answer(path, asked.repository, asked.checksum, request, response);
-    if (asked.snapshot !== undefined)
-      return indexes.answerPast(asked.kind, asked.repository, asked.snapshot, request, response);
-    return indexes.answerPresent(asked.kind, asked.repository, request, response);
+  const answerAsked = async (
+    path: string,
+    asked: Asked,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> => {
+    const { repository, snapshot } = asked;
+    // A repository that is no longer configured may still be in the catalogue.
+    if (!mirror.served.has(repository))
+      return sendText(request, response, 404, `there is no repository ${repository} here`);
+    if (asked.kind !== 'archive') {
+      if (snapshot === undefined) return indexes.answerPresent(asked.kind, repository, request, response);
+      return indexes.answerPast(asked.kind, repository, snapshot, request, response);
+    }
+    if (snapshot !== undefined && (await mirror.catalogue.snapshot(repository, snapshot)) === undefined)
+      return sendText(request, response, 404, `${repository} never published snapshot ${snapshot}`);
+    return archives.answer(path, repository, asked.checksum, request, response);
   };
 
+  const answer: Listener = (request, response) => {
+    const path = request.url ?? '';
+    if (archives.answerHot(path, request, response)) return;
+    const asked = parsePath(path);
+    if (asked !== undefined)
+      answerAsked(path, asked, request, response).catch((error: unknown) => {
+        const text = failed(error);
+        if (response.headersSent) response.destroy();
+        else sendText(request, response, 500, text);
+      });
+    else if (isPagePath(path)) pages(request, response);
+    else sendText(request, response, 404, 'nothing is served under this path');
+  };
+
+  let draining = false;
   const server = createServer(
     {
       maxHeaderSize: REQUEST_HEAD_BYTES,
@@ -53,15 +91,10 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
       noDelay: true,
     },
     (request, response) => {
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
-        sendText(request, response, 405, 'only GET and HEAD are answered here');
-        return;
-      }
-      if (archives.answerHot(request.url ?? '', request, response)) return;
-      answer(request, response).catch((error: unknown) => {
-        report(asSeraiError(error, 'internal', `answering ${request.url ?? ''}`));
-        if (response.headersSent) response.destroy();
-        else sendText(request, response, 500, 'an error of the mirror; its log tells more');
+      if (draining) response.shouldKeepAlive = false;
+      connections.inTurn(request.socket, response, () => {
+        if (request.method === 'GET' || request.method === 'HEAD') answer(request, response);
+        else sendText(request, response, 405, 'only GET and HEAD are answered here', { allow: 'GET, HEAD' });
       });
     },
   );
@@ -70,7 +103,24 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
   server.setTimeout(limits.client_stall_timeout, (socket: Socket) => {
     if (!patient.has(socket)) socket.destroy();
   });
-  return { server, drain: () => drain(server) };
+  const drainOnce = (): Promise<void> => {
+    draining = true;
+    return drain(server);
+  };
+  return { server, drain: drainOnce, forget: () => archives.forget() };
+}
+
+/** The pages, told nothing of what a client says of the host that it believes to speak with (HOSTILE 13). */
+function pagesListener(mirror: Mirror, failed: (error: unknown) => string): Listener {
+  const pages = createPages(mirror);
+  pages.onError((error, context) => context.text(`${failed(error)}\n`, 500));
+  const listener = getRequestListener((request) => pages.fetch(request), { overrideGlobalObjects: false });
+  return (request, response) => {
+    request.headers.host = 'localhost';
+    // Node leaves the body of an answer to HEAD out; hono would leave its length out too.
+    request.method = 'GET';
+    void listener(request, response);
+  };
 }
 
 /** Kept-alive connections fall idle one after the other, so they are looked for until none is left. */

@@ -16,8 +16,15 @@ export interface AdvertisedTag {
   readonly peeled: string;
 }
 
-/** For `git ls-remote`, which narrows down with these what a server of protocol version 2 sends at all. */
-export const TAG_PATTERNS: readonly string[] = ['refs/tags/signed-snapshot', 'refs/tags/rm/*'];
+/**
+ * For `git ls-remote`, which narrows down with these what a server of protocol version 2 sends at all. What a
+ * tag leads to is printed under a name of its own, which a pattern without `*` has to spell out.
+ */
+export const TAG_PATTERNS: readonly string[] = [
+  'refs/tags/signed-snapshot',
+  'refs/tags/signed-snapshot^{}',
+  'refs/tags/rm/*',
+];
 
 const TAG_REF = /^refs\/tags\/(signed-snapshot|rm\/(?:[0-9a-f]{40}|[0-9a-f]{64}))(\^\{\})?$/;
 

@@ -16,6 +16,7 @@ import type { GitCommand } from './git-process.ts';
 import { type GitRemote, locateRemote } from './git-remote.ts';
 import { collectGit, startEnded } from './git-run.ts';
 import { FETCHED_HEAD, FETCHED_TAGS, GitStore } from './git-store.ts';
+import { requireGit } from './git-version.ts';
 import { bytesInPacks, type GitBudget, type GitFetchLimits, GitWatch } from './git-watch.ts';
 
 export interface GitFetchRequest {
@@ -65,11 +66,13 @@ const ADVERTISED_BYTES = 8 * 1024 * 1024;
 
 /**
  * Throws a SeraiError: `limit-exceeded`, `upstream-*`, `address-refused`, `redirect-refused`, `git-refused`
- * (objects that fail fsck), `repository-empty`, `aborted`, `git-failed`. The refs are then as they were.
+ * (objects that fail fsck), `repository-empty`, `aborted`, `git-failed`. The store's refs may then be those of
+ * before or the upstream's; what was accepted is in the store in either case.
  */
 export async function fetchGit(request: GitFetchRequest): Promise<GitFetchResult> {
   if (request.accepted !== undefined) checkObjectId(request.accepted);
   const deadline = performance.now() + request.limits.index_timeout;
+  await requireGit();
   const remote = await locateRemote(request.url, request);
   const store = new GitStore(request.dir, request.signal);
   const fetch = new Fetch(request, remote, store, deadline);

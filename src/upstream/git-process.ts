@@ -165,7 +165,7 @@ function supervise(
 ): GitProcess {
   const group = child.pid;
   let reason: SeraiError | undefined;
-  let stderr = Buffer.alloc(0);
+  let stderr: Buffer = Buffer.alloc(0);
 
   const kill = (why?: SeraiError) => {
     reason ??= why;
@@ -183,7 +183,7 @@ function supervise(
   child.stdin.on('error', () => {}); // git is gone; its exit code says why
   child.stdout.on('error', () => {});
   child.stderr.on('data', (chunk: Buffer) => {
-    stderr = Buffer.concat([stderr, chunk]).subarray(-STDERR_BYTES);
+    stderr = lastLines(Buffer.concat([stderr, chunk]));
     command.onProgress?.(chunk.length);
   });
   if (command.signal?.aborted) onAbort();
@@ -208,6 +208,14 @@ function supervise(
     child.once('close', settle);
   });
   return { stdin: child.stdin, stdout: child.stdout, exited, kill };
+}
+
+/** The last 4 KiB, from the beginning of a line: its first word tells who wrote it. */
+function lastLines(bytes: Buffer): Buffer {
+  if (bytes.length <= STDERR_BYTES) return bytes;
+  const last = bytes.subarray(-STDERR_BYTES);
+  const begin = last.findIndex((byte) => byte === 0x0a || byte === 0x0d);
+  return last.subarray(begin < 0 ? last.length : begin + 1);
 }
 
 function killGroup(group: number): void {

@@ -3,6 +3,7 @@
  * comes out. Whatever a dialect, a verdict has this shape.
  */
 import type { Tree } from '../opam/tree.ts';
+import type { History } from './history.ts';
 
 /** SIGNED-FORMAT.md, point 7, from the least to the most. */
 export const TRUST_LEVELS = ['none', 'signed', 'verified-key', 'verified-developer'] as const;
@@ -63,12 +64,38 @@ export interface Verdict {
   readonly violations: readonly Violation[];
   /** Undefined where freshness cannot be known (point 10, an upstream that is not git). */
   readonly stale?: boolean;
+  /** The signed snapshot that was judged; dates in milliseconds since the epoch. */
+  readonly snapshot?: { readonly commit: string; readonly date: number };
+  /** Who is at the root of the trust, once the root file could be read; `date` as it is written there. */
+  readonly root?: RootOfTrust;
+  /** What must be said loudly although it refuses nothing. */
+  readonly warnings?: readonly string[];
   /** The state to trust from now on, opaque to all but the dialect; present only without violations. */
   readonly trusted?: string;
 }
 
+export interface RootOfTrust {
+  readonly date: string;
+  /** Of all root keys that the file lists, expired ones too. */
+  readonly fingerprints: readonly string[];
+  /** How many of them have to sign. */
+  readonly quorum: number;
+}
+
 export interface Candidate {
   readonly tree: Tree;
+  /** Where the upstream is git: the commit that the tree is of, and its history. */
+  readonly git?: { readonly commit: string; readonly history: History };
+  /** Where the upstream is not git: the tree of the last accepted candidate, whole, not what was served of it. */
+  readonly previous?: Tree;
+  /** Entries that may not stand in a tree, where the upstream could still be read: each is a violation, TREE. */
+  readonly refusals?: readonly { readonly path: string; readonly message: string }[];
+}
+
+/** Verdicts of versions by all that they depend on, so that what did not change is not judged again. */
+export interface VerdictCache {
+  get(key: string): VersionVerdict | undefined;
+  set(key: string, verdict: VersionVerdict): void;
 }
 
 export interface Dialect {

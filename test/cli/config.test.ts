@@ -109,6 +109,8 @@ describe('a file', () => {
 });
 
 describe('an error names file, line, key and what was expected', () => {
+  const anchors = (digits: string): string =>
+    `trust_anchors = [${[...digits].map((digit) => `"sha256=${digit.repeat(64)}"`).join(', ')}]`;
   const upstream = 'upstream = "https://example.org"';
   it.each([
     ['no TOML', 'listen = \n', /serai\.toml:1:\d+: this is no TOML/],
@@ -142,6 +144,46 @@ describe('an error names file, line, key and what was expected', () => {
       'a share above 1',
       `[repository.x]\n${upstream}\nminimum_remaining = 2\n`,
       /:3: repository\.x\.minimum_remaining: /,
+    ],
+    [
+      'a signed repository without any trust',
+      `[repository.x]\n${upstream}\ndialect = "signed"\n`,
+      /:3: repository\.x\.dialect: a signed repository needs trust_anchors/,
+    ],
+    [
+      'anchors without a quorum',
+      `[repository.x]\n${upstream}\ndialect = "signed"\n${anchors('ab')}\n`,
+      /:4: repository\.x\.trust_anchors: how many/,
+    ],
+    [
+      'a quorum above the number of distinct anchors',
+      `[repository.x]\n${upstream}\ndialect = "signed"\n${anchors('aa')}\nquorum = 2\n`,
+      /:5: repository\.x\.quorum: expected 1 to 1/,
+    ],
+    [
+      'a quorum of zero',
+      `[repository.x]\n${upstream}\ndialect = "signed"\n${anchors('a')}\nquorum = 0\n`,
+      /:5: repository\.x\.quorum: /,
+    ],
+    [
+      'a quorum without anchors',
+      `[repository.x]\n${upstream}\ndialect = "signed"\ntrust = "none"\nquorum = 1\n`,
+      /:5: repository\.x\.quorum: /,
+    ],
+    [
+      'anchors and another trust',
+      `[repository.x]\n${upstream}\ndialect = "signed"\ntrust = "none"\n${anchors('a')}\nquorum = 1\n`,
+      /:4: repository\.x\.trust: /,
+    ],
+    [
+      'a fingerprint that is none',
+      `[repository.x]\n${upstream}\ndialect = "signed"\ntrust_anchors = ["sha256=ABC"]\nquorum = 1\n`,
+      /:4: repository\.x\.trust_anchors\.0: expected a fingerprint/,
+    ],
+    [
+      'trust where nothing is verified',
+      `[repository.x]\n${upstream}\n${anchors('a')}\nquorum = 1\n`,
+      /:3: repository\.x\.trust_anchors: this verifies nothing/,
     ],
     [
       'a dialect that is none',

@@ -1,6 +1,6 @@
 /** fetchGit against upstreams that behave: what it brings, how deep, and what it leaves in the store. */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fetchGit, type GitFetchRequest } from '../../src/upstream/git-fetch.ts';
@@ -138,6 +138,7 @@ describe('depth', () => {
     expect(await store.isAncestor(accepted, head)).toBe(false);
     expect(await store.isOnFirstParentChain(accepted, head)).toBe(false);
     expect(await codeOf(collect(store.firstParentSteps(accepted, head)))).toBe('git-refused');
+    await new GitStore(storeDir()).compact(0);
     expect([...(await store.tree(accepted)).files.keys()]).toContain('packages/p/p.2/opam');
   });
 
@@ -218,13 +219,14 @@ describe('tags', () => {
     expect(await (await openStore()).tag('signed-snapshot')).toBeUndefined();
   });
 
-  test('the snapshot may be behind the branch, and still lead back to the accepted commit', async () => {
-    const { builder, marks } = await linearRepository(upstreamDir(), 300);
-    const id = (index: number) => builder.id(marks[index]);
-    await builder.tag({ name: 'signed-snapshot', target: id(150), message: 'x' });
-    await fetchGit(request({ tags: true, accepted: id(10) }));
-    const store = await openStore();
-    expect(await collect(store.firstParentSteps(id(10), id(150)))).toHaveLength(140);
+  test('the snapshot leads back to the accepted commit too, where the branch is nearer to it', async () => {
+    const { builder, marks } = await linearRepository(upstreamDir(), 200);
+    const [accepted, snapshot] = [builder.id(marks[10]), builder.id(marks[150])];
+    await builder.tag({ name: 'signed-snapshot', target: snapshot, message: 'x' });
+    builder.commit({ parents: marks.slice(20, 21), files: version('q', '1') });
+    await builder.write();
+    await fetchGit(request({ tags: true, accepted }));
+    expect(await collect((await openStore()).firstParentSteps(accepted, snapshot))).toHaveLength(140);
   });
 });
 
@@ -257,6 +259,14 @@ describe('what is fetched from', () => {
     'git://127.0.0.1/x',
   ])('never %s', async (url) => {
     expect(await codeOf(fetchGit(request({ url })))).toBe('usage');
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("a folder of another user's", async () => {
+    await linearRepository(upstreamDir(), 2);
+    await chown(upstreamDir(), 65_534, 65_534);
+    const { head } = await fetchGit(request({ url: `git+file://${upstreamDir()}` }));
+    await chown(storeDir(), 65_534, 65_534);
+    expect((await (await openStore()).tree(head)).files.size).toBe(3);
   });
 
   test('a bundle is refused: git would not check its objects', async () => {

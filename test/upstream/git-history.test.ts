@@ -81,11 +81,12 @@ test('odd paths come through as they are', async () => {
 
 test('a path that looks like a header of the next step', async () => {
   const from = builder.commit({ files: { repo: 'x' } });
-  const first = builder.commit({ files: { [`packages/${'a'.repeat(40)} 1`]: 'x', version: '1' } });
+  const first = builder.commit({ files: { [`${'a'.repeat(40)} 1`]: 'x', version: '1' } });
   const second = builder.commit({ files: { 'keys/root': 'x' } });
   await builder.write();
   const steps = await collect((await open()).firstParentSteps(builder.id(from), builder.id(second)));
   expect(steps.map(({ commit }) => commit)).toEqual([builder.id(first), builder.id(second)]);
+  expect(steps.map(({ changes }) => shown(changes))).toEqual([['+version'], ['+keys/root']]);
 });
 
 test('steps: a merge is one change against its first parent, an empty commit a step without changes', async () => {

@@ -2,9 +2,11 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AnswerParser, type Batch } from '../../src/upstream/git-answers.ts';
+import { cleanOutput } from '../../src/upstream/git-failure.ts';
 import { startGit } from '../../src/upstream/git-process.ts';
 import { type GitRepository, openGitRepository } from '../../src/upstream/git-repository.ts';
 import { collectGit, streamGit } from '../../src/upstream/git-run.ts';
+import { checkVersion } from '../../src/upstream/git-version.ts';
 import { GitBuilder, temporaryFolder } from '../support/git-builder.ts';
 import { codeOf, collect, errorOf, limits, text } from '../support/git-samples.ts';
 
@@ -163,10 +165,12 @@ describe('running git', () => {
   });
 
   test('an answer that is too long ends git', async () => {
-    const git = startGit({ args: ['help', '-a'] });
-    git.stdin.end();
+    const oid = await builder.object('blob', 'x');
+    const git = startGit({ gitDir: builder.dir, args: ['cat-file', '--batch'] });
+    // stdin stays open, so git would wait for more for ever.
+    git.stdin.write(`${oid}\n`);
     expect(await codeOf(collectGit(git, { what: 'a test', maxBytes: 10 }))).toBe('limit-exceeded');
-    expect((await git.exited).code).not.toBe(0);
+    expect((await git.exited).signal).toBe('SIGKILL');
   });
 
   test('its failure is told with its own words, cleaned', async () => {
@@ -174,6 +178,40 @@ describe('running git', () => {
       collect(streamGit({ gitDir: builder.dir, args: ['ls-tree', 'a\u001b[2J'] }, 'a test')),
     );
     expect(error.message).toMatch(/^a test failed \(exit code 128: fatal: Not a valid object name a\?\[2J\)/);
+  });
+
+  test('messages are cleaned of control characters and credentials', () => {
+    const raw = Buffer.from(
+      "fatal: \u001b]0;x\u0007 'https://ada:secret@example.org/x' \u00e9\r\nmore\r",
+      'latin1',
+    );
+    expect(cleanOutput(raw)).toBe("fatal: ?]0;x? 'https://example.org/x' ?\nmore");
+  });
+
+  test('of long messages the last whole lines are kept', async () => {
+    // git repeats each of these in an error message; the words of the other side come first.
+    const oids = Array.from({ length: 300 }, (_, index) => String(index).padStart(40, '0'));
+    const git = startGit({ gitDir: builder.dir, args: ['fsck', ...oids, 'of-another-length'] });
+    git.stdin.end();
+    git.stdout.resume();
+    const { stderr } = await git.exited;
+    const lines = stderr.split('\n');
+    expect(stderr.length).toBeGreaterThan(3000);
+    expect(Buffer.byteLength(stderr)).toBeLessThanOrEqual(4096);
+    expect(lines.filter((line) => !/^(?:error|notice|warning|fatal): /.test(line))).toEqual([]);
+  });
+
+  test.each([
+    ['git version 2.39.5', true],
+    ['git version 2.38.0.windows.1', true],
+    ['git version 3.0.0', true],
+    ['git version 2.37.9', false],
+    ['git version 1.99.0', false],
+    ['hub version 2.99', false],
+    ['', false],
+  ])('%j is new enough: %s', (version, enough) => {
+    if (enough) expect(() => checkVersion(version)).not.toThrow();
+    else expect(() => checkVersion(version)).toThrow(/2\.38/);
   });
 
   test('no protocol is allowed unless named', async () => {

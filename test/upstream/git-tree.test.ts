@@ -168,7 +168,7 @@ describe('refused', () => {
 });
 
 describe('opening and reading', () => {
-  test('a working folder, and one of another user', async () => {
+  test('a working folder', async () => {
     const commit = await commitOf({ repo: 'x' });
     const work = join(folder.path, 'work');
     await runTestGit(builder.dir, ['worktree', 'add', '--detach', work, commit]);

@@ -1,0 +1,64 @@
+/** `serai audit`: a whole history judged by the guard; findings one by one as JSON, or a table of them. */
+import { once } from 'node:events';
+import { DEFAULT_LIMITS } from '../limits.ts';
+import { type AuditFinding, auditHistory } from '../mirror/audit.ts';
+import { findCommit, openAuditSource } from '../mirror/audit-source.ts';
+import { AuditSummary } from '../mirror/audit-summary.ts';
+import { createProgress } from './output.ts';
+
+export interface AuditFlags {
+  readonly from?: string | undefined;
+  readonly json: boolean;
+}
+
+/** Resolves to the exit code; 1 when it was interrupted, or nobody reads the findings any more. */
+export async function audit(path: string, flags: AuditFlags): Promise<0 | 1> {
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  process.once('SIGTERM', interrupt);
+  process.once('SIGINT', interrupt);
+  // As in `serai audit --json DIR | head`.
+  process.stdout.once('error', interrupt);
+  try {
+    return await auditSource(path, flags, interrupted.signal);
+  } catch (error) {
+    if (interrupted.signal.aborted) return 1;
+    throw error;
+  } finally {
+    process.removeListener('SIGTERM', interrupt);
+    process.removeListener('SIGINT', interrupt);
+  }
+}
+
+async function auditSource(path: string, flags: AuditFlags, signal: AbortSignal): Promise<0 | 1> {
+  const limits = DEFAULT_LIMITS;
+  const source = await openAuditSource(path, { limits, signal });
+  const bar = createProgress('steps', process.stderr);
+  const summary = new AuditSummary();
+  let steps = 0;
+  try {
+    const from = flags.from === undefined ? undefined : await findCommit(source, flags.from);
+    const progress = (done: number, total: number): void => {
+      steps = done;
+      bar.update(done, total);
+    };
+    const { repository, tip: to } = source;
+    for await (const finding of auditHistory({ repository, limits, from, to, signal, progress })) {
+      summary.add(finding);
+      if (flags.json) await print(finding, signal);
+    }
+  } finally {
+    bar.stop();
+    await source.close();
+  }
+  // With --json nothing but findings goes to standard output.
+  const output = flags.json ? process.stderr : process.stdout;
+  output.write(summary.total === 0 ? '' : `${summary.table()}\n`);
+  output.write(`${summary.total} changes of published versions in ${steps} steps\n`);
+  return 0;
+}
+
+/** Waits for whoever reads, so that nothing piles up. */
+async function print(finding: AuditFinding, signal: AbortSignal): Promise<void> {
+  if (!process.stdout.write(`${JSON.stringify(finding)}\n`)) await once(process.stdout, 'drain', { signal });
+}

@@ -1,0 +1,34 @@
+/**
+ * What lets a sync ask the upstream only for what is new. It holds for the upstream that gave it, while the
+ * snapshot that it brought is the present one, and while the configuration would judge the same tree alike.
+ */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { Config, RepositoryConfig } from '../config.ts';
+import { parseJson } from './json.ts';
+
+const validatorSchema = z.object({
+  upstream: z.string(),
+  snapshot: z.string(),
+  rules: z.string(),
+  value: z.string(),
+});
+
+export type SyncValidator = z.infer<typeof validatorSchema>;
+
+export function encodeValidator(validator: SyncValidator): string {
+  return JSON.stringify(validator);
+}
+
+/** One that cannot be read costs one whole fetch, so it is no error. */
+export function decodeValidator(text: string | undefined): SyncValidator | undefined {
+  const parsed = validatorSchema.safeParse(parseJson(text));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Differs when the same tree might be judged otherwise: a version that was held for a limit is looked at anew. */
+export function rulesOf(settings: RepositoryConfig, config: Config): string {
+  const { upstream: _, interval: __, archive_fallbacks: ___, ...judging } = settings;
+  const rules = JSON.stringify([judging, config.limits]);
+  return createHash('sha256').update(rules).digest('hex');
+}

@@ -1,0 +1,127 @@
+/** What of a tree may be served with the present keys: every version's verdict (points 5 to 8). */
+import type { Limits } from '../../limits.ts';
+import type { Tree } from '../../opam/tree.ts';
+import type { VerdictCache, VersionVerdict } from '../dialect.ts';
+import type { Authorities } from './authorities.ts';
+import type { FileIndex, VersionFiles } from './file-index.ts';
+import { type FileRef, readGroups, treeReader } from './file-reader.ts';
+import { placeOf, type VersionPlace, versionPlace } from './places.ts';
+import { Proofs } from './proofs.ts';
+import { VerdictKeys } from './verdict-keys.ts';
+import { readVersionSignature } from './version-signature.ts';
+import { type SignedVersion, signedVerdict, unsignedVerdict, type VersionPolicy } from './version-verdict.ts';
+
+export interface PresentReading {
+  readonly tree: Tree;
+  readonly index: FileIndex;
+  readonly authorities: Authorities;
+  readonly policy: VersionPolicy;
+  readonly limits: Pick<Limits, 'opam_file' | 'other_file'>;
+  readonly bootstrap: Bootstrap;
+  readonly cache: VerdictCache | undefined;
+}
+
+/**
+ * Point 6. Where the upstream is git, the tree of `initial-bootstrap-commit`, undefined when there is none;
+ * 'anywhere' where it is not: there L4 and L7 keep bootstrap signatures from coming in by a step.
+ */
+export type Bootstrap = Tree | undefined | 'anywhere';
+
+interface Pending {
+  readonly place: VersionPlace;
+  readonly key: string;
+  readonly bootstrapCounts: boolean;
+  /** The signature file first. */
+  readonly refs: readonly FileRef[];
+}
+
+interface ReadVersion extends SignedVersion {
+  readonly key: string;
+}
+
+/** Versions whose files are in memory at once, twice over. */
+const BATCH = 128;
+
+export async function readPresent(present: PresentReading): Promise<ReadonlyMap<string, VersionVerdict>> {
+  const { index, authorities, policy, cache } = present;
+  const keys = new VerdictKeys(authorities, policy);
+  const verdicts = new Map<string, VersionVerdict>();
+  const pending: Pending[] = [];
+  for (const [folder, files] of index.versions()) {
+    const place = versionPlace(folder);
+    if (!files.has(place.signature)) {
+      verdicts.set(place.label, unsignedVerdict(place, files.keys(), authorities, policy));
+      continue;
+    }
+    const bootstrapCounts = isBootstrapped(place, files, present.bootstrap);
+    const key = keys.keyOf(place, files, bootstrapCounts);
+    const known = cache?.get(key);
+    if (known === undefined) pending.push({ place, key, bootstrapCounts, refs: refsOf(place, files) });
+    else verdicts.set(place.label, known);
+  }
+  await judgePending(pending, present, verdicts);
+  return verdicts;
+}
+
+/** Paths that may be served beside the versions' files: what a reader downstream judges by, and no others. */
+export function sharedPaths(index: FileIndex): readonly string[] {
+  const shared: string[] = [];
+  for (const [path] of index.others()) {
+    if (path === 'repo' || path === 'version' || placeOf(path).kind !== 'other') shared.push(path);
+  }
+  return shared.sort();
+}
+
+/** Judges in batches: while the signatures of one are verified, the files of the next are read. */
+async function judgePending(
+  pending: readonly Pending[],
+  { tree, authorities, policy, limits, cache }: PresentReading,
+  verdicts: Map<string, VersionVerdict>,
+): Promise<void> {
+  const most = Math.max(limits.opam_file, limits.other_file);
+  const proofs = new Proofs(authorities);
+  const judge = async (batch: readonly ReadVersion[]): Promise<void> => {
+    await proofs.prepare(batch);
+    for (const version of batch) {
+      const verdict = signedVerdict(version, authorities, policy);
+      cache?.set(version.key, verdict);
+      verdicts.set(version.place.label, verdict);
+    }
+  };
+  let judging = Promise.resolve();
+  let batch: ReadVersion[] = [];
+  for await (const [{ place, key, bootstrapCounts }, read] of readGroups(treeReader(tree), pending, most)) {
+    const { folder, signature } = place;
+    const file = readVersionSignature(read.get(folder + signature) ?? new Uint8Array(), place, policy.depth);
+    const files = new Map([...read].map(([path, bytes]) => [path.slice(folder.length), bytes] as const));
+    batch.push({ place, key, file, files, bootstrapCounts });
+    if (batch.length < BATCH) continue;
+    await judging;
+    judging = judge(batch);
+    // It is awaited above or below; until then its failure is not unhandled.
+    judging.catch(() => undefined);
+    batch = [];
+  }
+  await judging;
+  await judge(batch);
+}
+
+function refsOf({ folder, signature }: VersionPlace, files: VersionFiles): readonly FileRef[] {
+  const refs: FileRef[] = [];
+  for (const [file, id] of files) {
+    if (file === signature) refs.unshift({ path: folder + file, id });
+    else refs.push({ path: folder + file, id });
+  }
+  return refs;
+}
+
+/** Both trees are of one git repository, where other bytes have another id. */
+function isBootstrapped(
+  { folder, signature }: VersionPlace,
+  files: VersionFiles,
+  bootstrap: Bootstrap,
+): boolean {
+  if (bootstrap === 'anywhere') return true;
+  const then = bootstrap?.files.get(folder + signature);
+  return then !== undefined && then.id === files.get(signature);
+}

@@ -1,0 +1,55 @@
+/** Reads and parses signed files of every kind, in batches. */
+import { type DelegationFile, readDelegationFile } from './delegation-file.ts';
+import { type DeveloperKeyFile, readDeveloperKeyFile } from './developer-key-file.ts';
+import type { FileReader, FileRef } from './file-reader.ts';
+import type { SignedFile } from './form.ts';
+import { placeOf, type Subject, versionPlace } from './places.ts';
+import { type RootFile, type RootReading, readRootFile } from './root-file.ts';
+import { readVersionSignature, type VersionSignature } from './version-signature.ts';
+
+/** Parsed files by what they are; a file that is none of these is left out. */
+export interface ParsedFiles {
+  root?: SignedFile<RootFile>;
+  /** By path. */
+  readonly keys: Map<string, SignedFile<DeveloperKeyFile>>;
+  /** By the subject's key. */
+  readonly delegations: Map<string, { readonly subject: Subject; readonly file: SignedFile<DelegationFile> }>;
+  /** By the version's folder and the file's id. */
+  readonly signatures: Map<string, SignedFile<VersionSignature>>;
+}
+
+export function signatureKey(folder: string, id: string): string {
+  return `${folder} ${id}`;
+}
+
+export async function readSignedFiles(
+  reader: FileReader,
+  refs: readonly FileRef[],
+  maxBytes: number,
+  reading: RootReading,
+): Promise<ParsedFiles> {
+  const parsed: ParsedFiles = { keys: new Map(), delegations: new Map(), signatures: new Map() };
+  for await (const [ref, bytes] of reader.read(refs, maxBytes)) take(parsed, ref, bytes, reading);
+  return parsed;
+}
+
+function take(parsed: ParsedFiles, { path, id }: FileRef, bytes: Uint8Array, reading: RootReading): void {
+  const place = placeOf(path);
+  switch (place.kind) {
+    case 'root':
+      parsed.root = readRootFile(bytes, reading);
+      return;
+    case 'developer-key':
+      parsed.keys.set(path, readDeveloperKeyFile(bytes, path, reading.depth));
+      return;
+    case 'delegation': {
+      const file = readDelegationFile(bytes, place.subject.name, reading.depth);
+      parsed.delegations.set(place.subject.key, { subject: place.subject, file });
+      return;
+    }
+    case 'version': {
+      const file = readVersionSignature(bytes, versionPlace(place.folder), reading.depth);
+      parsed.signatures.set(signatureKey(place.folder, id), file);
+    }
+  }
+}

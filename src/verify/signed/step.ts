@@ -1,0 +1,90 @@
+/** A step from old to new as changed files, whether git or two trees tell it (point 12). */
+import type { FileId, Tree, TreeFile } from '../../opam/tree.ts';
+import type { Change, History } from '../history.ts';
+import { type Problem, problem } from './problem.ts';
+
+export interface FileChange {
+  readonly path: string;
+  readonly before?: FileId;
+  readonly after?: FileId;
+  /** Why the new file may not stand in a tree. */
+  readonly refused?: Problem;
+}
+
+export interface TreeStep {
+  /** Undefined where the upstream is not git: no RM tags then. */
+  readonly commit?: string;
+  readonly changes: readonly FileChange[];
+}
+
+const REGULAR_MODES: ReadonlySet<string> = new Set(['100644', '100755']);
+
+/** The steps of the first-parent chain, oldest first. */
+export async function* chainSteps(history: History, from: string, to: string): AsyncIterable<TreeStep> {
+  for await (const { commit, changes } of history.firstParentSteps(from, to)) {
+    yield { commit, changes: changes.map((change) => fileChange(change, history)) };
+  }
+}
+
+/** The whole difference as one step, for a trusted commit that is not on the first-parent chain. */
+export async function* wholeStep(history: History, from: string, to: string): AsyncIterable<TreeStep> {
+  const changes: FileChange[] = [];
+  for await (const change of history.diff(from, to)) changes.push(fileChange(change, history));
+  yield { commit: to, changes };
+}
+
+/** The difference between two trees as one step. */
+export async function* treeStep(from: Tree, to: Tree, commit?: string): AsyncIterable<TreeStep> {
+  const changes: FileChange[] = [];
+  const doubtful: { readonly before: TreeFile; readonly after: TreeFile }[] = [];
+  for (const after of to.files.values()) {
+    const before = from.files.get(after.path);
+    if (before === undefined) changes.push({ path: after.path, after: after.id });
+    else if (kindOf(before.id) !== kindOf(after.id) && before.size === after.size)
+      doubtful.push({ before, after });
+    else if (before.id !== after.id) changes.push({ path: after.path, before: before.id, after: after.id });
+  }
+  for (const { path, id } of from.files.values()) if (!to.files.has(path)) changes.push({ path, before: id });
+  for await (const { before, after } of differing(doubtful, from, to)) {
+    changes.push({ path: after.path, before: before.id, after: after.id });
+  }
+  yield { changes, ...(commit === undefined ? {} : { commit }) };
+}
+
+function fileChange({ path, before, after }: Change, history: History): FileChange {
+  const refused = after === undefined ? undefined : refusal(path, after.mode, history);
+  return {
+    path,
+    ...(before === undefined ? {} : { before: `git:${before.oid}` as const }),
+    ...(after === undefined ? {} : { after: `git:${after.oid}` as const }),
+    ...(refused === undefined ? {} : { refused }),
+  };
+}
+
+/** TREE: regular files only, under paths within HOSTILE.md's characters and limits. */
+function refusal(path: string, mode: string, history: History): Problem | undefined {
+  if (!REGULAR_MODES.has(mode)) return problem('TREE', `an entry of mode ${mode} is no regular file`);
+  const message = history.pathProblem(path);
+  return message === undefined ? undefined : problem('TREE', message);
+}
+
+function kindOf(id: FileId): string {
+  return id.slice(0, id.indexOf(':'));
+}
+
+/** Ids of different kinds say nothing of the bytes, so these are compared. */
+async function* differing<Pair extends { readonly before: TreeFile; readonly after: TreeFile }>(
+  pairs: readonly Pair[],
+  from: Tree,
+  to: Tree,
+): AsyncIterable<Pair> {
+  if (pairs.length === 0) return;
+  const paths = pairs.map((pair) => pair.after.path);
+  const old = from.read(paths)[Symbol.asyncIterator]();
+  let index = 0;
+  for await (const [, bytes] of to.read(paths)) {
+    const pair = pairs[index++];
+    const { value } = await old.next();
+    if (pair !== undefined && Buffer.compare(bytes, value[1]) !== 0) yield pair;
+  }
+}

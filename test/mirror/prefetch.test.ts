@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { SeraiError } from '../../src/errors.ts';
+import { type PrefetchOptions, type PrefetchReport, prefetch } from '../../src/mirror/prefetch.ts';
+import type { Blobs } from '../../src/store/blobs.ts';
+import type { CountingUpstream } from '../support/counting-upstream.ts';
+import { checksumOf, type Files, REPO, version } from '../support/tree-builder.ts';
+import { failureOf, type Limits, startUpstream, TestMirror } from './test-mirror.ts';
+
+interface Standing {
+  readonly upstream: CountingUpstream;
+  readonly mirror: TestMirror;
+  run(options?: Partial<PrefetchOptions>): Promise<PrefetchReport>;
+}
+
+const contentOf = (id: string): string => `archive of ${id}`;
+
+/** A mirror that has published these versions, whose archives the upstream has. */
+async function published(ids: readonly string[], more: Files = {}, limits: Limits = {}): Promise<Standing> {
+  const upstream = await startUpstream();
+  const files = ids.map((id) => {
+    upstream.serve(`/${id}`, Buffer.from(contentOf(id)));
+    return version(id, { sources: [`${upstream.url}/${id}`], checksums: [checksumOf(contentOf(id))] });
+  });
+  upstream.serveIndex(Object.assign({ ...REPO, ...more }, ...files));
+  const mirror = await TestMirror.open({ default: upstream.url }, limits);
+  await mirror.publish();
+  const run = (options: Partial<PrefetchOptions> = {}): Promise<PrefetchReport> =>
+    prefetch({ ...mirror.mirror, repository: 'default', parallel: 4, progress: () => undefined, ...options });
+  return { upstream, mirror, run };
+}
+
+const IDS = Array.from({ length: 12 }, (_, index) => `p${index}.1`);
+
+test('fetches every archive once, and tells how far it is', async () => {
+  const { run, upstream, mirror } = await published(IDS);
+  const told: string[] = [];
+  const report = await run({ progress: (done, total) => told.push(`${done}/${total}`) });
+  expect(report).toEqual({ total: 12, present: 0, fetched: 12, failed: [] });
+  expect(told).toEqual(Array.from({ length: 13 }, (_, done) => `${done}/12`));
+  for (const id of IDS) expect(upstream.requests(`/${id}`)).toBe(1);
+  expect(await mirror.leftovers()).toEqual([]);
+});
+
+test('what is there already costs no request, also after a restart', async () => {
+  const { run, upstream, mirror } = await published(IDS);
+  await run();
+  const before = upstream.requestsInAll;
+  expect(await run()).toEqual({ total: 12, present: 12, fetched: 0, failed: [] });
+  await mirror.restart();
+  expect(await run({ ...mirror.mirror })).toEqual({ total: 12, present: 12, fetched: 0, failed: [] });
+  expect(upstream.requestsInAll).toBe(before);
+});
+
+test('an archive that several versions declare, in whatever words, is fetched once', async () => {
+  const shared = createHash('sha256').update('shared').digest('hex');
+  const { upstream, mirror } = await published(['a.1']);
+  upstream.serve('/shared', Buffer.from('shared'));
+  const sources = [`${upstream.url}/shared`];
+  upstream.serveIndex({
+    ...REPO,
+    ...version('b.1', { sources, checksums: [`sha256=${shared}`] }),
+    ...version('c.1', { sources, checksums: [`sha256=${shared}`, `sha256=${shared}`] }),
+    ...version('d.1', { sources, checksums: [`SHA256=${shared.toUpperCase()}`] }),
+  });
+  await mirror.publish();
+  const report = await prefetch({
+    ...mirror.mirror,
+    repository: 'default',
+    parallel: 4,
+    progress: () => undefined,
+  });
+  expect(report).toEqual({ total: 1, present: 0, fetched: 1, failed: [] });
+  expect(upstream.requests('/shared')).toBe(1);
+});
+
+test('a repository that was not published has nothing to fetch', async () => {
+  const mirror = await TestMirror.open({ default: 'http://127.0.0.1:1' });
+  const report = await prefetch({
+    ...mirror.mirror,
+    repository: 'default',
+    parallel: 4,
+    progress: () => undefined,
+  });
+  expect(report).toEqual({ total: 0, present: 0, fetched: 0, failed: [] });
+});
+
+describe('what cannot be had', () => {
+  test('is told of with address, code and reason, and keeps nothing else back', async () => {
+    const { run, upstream, mirror } = await published(['good.1', 'wrong.1']);
+    upstream.serve('/wrong.1', Buffer.from('other bytes'));
+    const report = await run();
+    expect(report).toMatchObject({ total: 2, fetched: 1 });
+    expect(report.failed).toEqual([
+      {
+        archive: `${upstream.url}/wrong.1`,
+        code: 'checksum-mismatch',
+        reason: expect.stringContaining('wrong.1'),
+      },
+    ]);
+    // Wrong bytes are wrong the next time too.
+    expect(upstream.requests('/wrong.1')).toBe(1);
+    expect(await mirror.leftovers()).toEqual([]);
+  });
+
+  test('is tried three times with doubled waits, where that may help', async () => {
+    const { run, upstream, mirror } = await published(['a.1']);
+    upstream.fail('/a.1', 503);
+    const running = run();
+    await mirror.clock.asleep();
+    expect(upstream.requests('/a.1')).toBe(1);
+    mirror.clock.advance(999);
+    expect(mirror.clock.sleepers).toBe(1);
+    mirror.clock.advance(1);
+    await mirror.clock.asleep();
+    expect(upstream.requests('/a.1')).toBe(2);
+    mirror.clock.advance(1999);
+    expect(mirror.clock.sleepers).toBe(1);
+    mirror.clock.advance(1);
+    const { failed } = await running;
+    expect(upstream.requests('/a.1')).toBe(3);
+    expect(failed).toEqual([
+      { archive: `${upstream.url}/a.1`, code: 'upstream-status', reason: expect.any(String) },
+    ]);
+  });
+
+  test('is fetched when a later try succeeds', async () => {
+    const { run, upstream, mirror } = await published(['a.1']);
+    upstream.fail('/a.1', 503);
+    const running = run();
+    await mirror.clock.asleep();
+    upstream.serve('/a.1', Buffer.from(contentOf('a.1')));
+    mirror.clock.advance(1000);
+    expect(await running).toMatchObject({ fetched: 1, failed: [] });
+  });
+});
+
+describe('told to stop', () => {
+  test('it ends at once with what it has, and the next run goes on from there', async () => {
+    const { run, upstream, mirror } = await published(IDS, {}, { downloads: 4, downloads_per_host: 4 });
+    const held: ServerResponse[] = [];
+    for (const id of IDS.slice(4)) upstream.set(`/${id}`, (_request, response) => held.push(response));
+    const stop = new AbortController();
+    let done = 0;
+    const running = run({
+      signal: stop.signal,
+      progress: (count) => {
+        done = count;
+      },
+    });
+    while (held.length < 4) await new Promise<void>((resolve) => setImmediate(resolve));
+    stop.abort();
+    expect(await running).toEqual({ total: 12, present: 0, fetched: 4, failed: [] });
+    expect(done).toBe(4);
+    await mirror.restart();
+    expect(await mirror.leftovers()).toEqual([]);
+    for (const id of IDS) upstream.serve(`/${id}`, Buffer.from(contentOf(id)));
+    expect(await run({ ...mirror.mirror })).toEqual({ total: 12, present: 4, fetched: 8, failed: [] });
+  });
+
+  test('while it waits for another try, it ends without an error', async () => {
+    const { run, upstream, mirror } = await published(['a.1']);
+    upstream.fail('/a.1', 503);
+    const stop = new AbortController();
+    const running = run({ signal: stop.signal });
+    await mirror.clock.asleep();
+    stop.abort();
+    expect(await running).toEqual({ total: 1, present: 0, fetched: 0, failed: [] });
+  });
+
+  test('before the start, it fetches nothing', async () => {
+    const { run, upstream } = await published(['a.1']);
+    const stop = new AbortController();
+    stop.abort();
+    expect(await run({ signal: stop.signal })).toEqual({ total: 1, present: 0, fetched: 0, failed: [] });
+    expect(upstream.requests('/a.1')).toBe(0);
+  });
+});
+
+test('no host is asked for more at once than it may be', async () => {
+  const { run, upstream } = await published(IDS, {}, { downloads: 8, downloads_per_host: 3 });
+  let open: ServerResponse[] = [];
+  for (const id of IDS)
+    upstream.set(`/${id}`, (_request, response) => {
+      open.push(response);
+      response.setHeader('x-id', id);
+      // All that may come at once are here: let them go together.
+      if (open.length < 3) return;
+      for (const waiting of open) waiting.end(contentOf(String(waiting.getHeader('x-id'))));
+      open = [];
+    });
+  expect(await run({ parallel: 8 })).toMatchObject({ fetched: 12 });
+  expect(upstream.mostAtOnce).toBe(3);
+});
+
+test('a disk that fails ends it: no other archive would escape', async () => {
+  const { run, upstream, mirror } = await published(IDS);
+  const full = new SeraiError('store-failed', 'the disk is full');
+  const { blobs } = mirror.mirror;
+  const put: Blobs['put'] = () => Promise.reject(full);
+  blobs.put = put;
+  expect(await failureOf(run({ parallel: 2 }))).toEqual({
+    code: 'store-failed',
+    message: 'the disk is full',
+  });
+  expect(upstream.requestsInAll).toBeLessThan(1 + IDS.length);
+});
