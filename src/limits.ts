@@ -71,6 +71,8 @@ export const limitsSchema = z.strictObject({
   client_headers_timeout: duration.default(10 * SECOND),
   /** Time that a client may leave a response without reading any of it. */
   client_stall_timeout: duration.default(60 * SECOND),
+  /** Bytes a second that a client must read beyond that, else a slow reader could hold its place for ever. */
+  client_least_rate: byteCount.default(1 * KiB),
   /** Bytes of hot blobs kept in memory. */
   hot_blobs: byteCount.default(64 * MiB),
 });

@@ -135,12 +135,12 @@ function within(parentheses: boolean, value: Value): string {
 /** Values beside one another. A comparison after a bare atom would read as infix, so it keeps parentheses. */
 function printSequence(values: readonly Value[]): string {
   let text = '';
-  let previous: Value | undefined;
+  let open = false;
   for (const value of values) {
-    if (previous !== undefined) text += ' ';
-    const merges = previous !== undefined && endsInAtom(previous) && firstOperator(value) !== undefined;
+    if (text !== '') text += ' ';
+    const merges = open && firstOperator(value) !== undefined;
     text += within(merges, value);
-    previous = value;
+    open = !merges && endsInAtom(value);
   }
   return text;
 }

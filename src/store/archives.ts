@@ -18,7 +18,7 @@ export class ArchiveTable {
   readonly #list: Database.Statement<[number, number, string]>;
   readonly #listed: Database.Statement<[string, string, string], Row>;
   readonly #declaring: Database.Statement<[string, string], Row>;
-  readonly #withdraw: Database.Statement<[number, string, number]>;
+  readonly #withdraw: Database.Statement<[number, number]>;
   readonly #link: Database.Statement<[number, number]>;
 
   constructor(database: Database.Database, blobs: KnownBlobTable) {
@@ -55,8 +55,7 @@ export class ArchiveTable {
        WHERE wanted.kind = ? AND wanted.hex = ?`,
     );
     this.#withdraw = database.prepare(
-      `UPDATE listing SET withdrawn = 1
-       WHERE repository = ? AND archive = (SELECT id FROM archive WHERE checksums = ? AND ifnull(size, -1) = ?)`,
+      'UPDATE listing SET withdrawn = 1 WHERE repository = ? AND archive = ?',
     );
     this.#link = database.prepare('UPDATE archive SET blob = ? WHERE id = ?');
   }
@@ -78,10 +77,15 @@ export class ArchiveTable {
     }
   }
 
-  /** Before `list`, so that what another package declares stays. */
+  /** Every archive that declares all of the checksums, of whatever size. Before `list`, which takes it back. */
   withdraw(repository: number, declarations: readonly ArchiveDeclaration[]): void {
-    for (const { checksums, size } of declarations)
-      this.#withdraw.run(repository, showChecksums(canonicalSet(checksums)), size ?? -1);
+    for (const { checksums } of declarations) {
+      const wanted = checksums.map((checksum) => showChecksum(checksum));
+      for (const archive of this.related(checksums)) {
+        const declared = new Set(archive.checksums.map((checksum) => showChecksum(checksum)));
+        if (wanted.every((checksum) => declared.has(checksum))) this.#withdraw.run(repository, archive.id);
+      }
+    }
   }
 
   listed(repository: string, checksum: Checksum): readonly ListedArchive[] {

@@ -126,6 +126,7 @@ describe('parentheses around one value are dropped', () => {
     ['[a (!>= b)]', '[a !>= b]'],
     ['[!(a & b) (= c)]', '[!(a & b) = c]'],
     ['[a & (b | c) (= d)]', '[a & (b | c) = d]'],
+    ['[a (= b & c) (= d)]', '[a (= b & c) = d]'],
     ['[a ((= b | c) & d)]', '[a (= b | c) & d]'],
     ['[a ((= b & c) {d})]', '[a (= b & c) {d}]'],
   ]);

@@ -1,26 +1,20 @@
 /**
  * What the guard keeps of an `opam` file, or of a 1.2 `url` file: its text, cut at its fields and sections.
  * Most changes leave most fields as they were, to the byte; only what is not is read again and printed in the
- * canonical form.
+ * canonical form. Kept for thousands of files, so it is two arrays and the text.
  */
 import { parseOpamFile } from '../../opam/parser.ts';
-import { isErased, printOpamFile } from '../../opam/printer.ts';
-import { type Item, OpamSyntaxError, type Section, sourceText } from '../../opam/syntax.ts';
+import { type Item, OpamSyntaxError, sourceText } from '../../opam/syntax.ts';
 import { compareBytewise } from '../../opam/tree.ts';
-
-export interface Part {
-  readonly kind: 'field' | 'section';
-  readonly name: string;
-  /** From its name to the next part; of duplicates all, one after the other. */
-  readonly text: string;
-}
+import { detached } from './texts.ts';
 
 export interface ReadableFacts {
   readonly readable: true;
-  /** By {@link partKey}. */
-  readonly parts: ReadonlyMap<string, Part>;
-  /** Characters that the facts hold, for those who keep many. */
-  readonly size: number;
+  readonly source: string;
+  /** Of fields and sections ({@link partKey}), in C order; those of one key in the file's. */
+  readonly keys: readonly string[];
+  /** For each key where its text begins and ends in the source. */
+  readonly bounds: readonly number[];
 }
 
 export interface UnreadableFacts {
@@ -31,10 +25,19 @@ export interface UnreadableFacts {
 
 export type FileFacts = ReadableFacts | UnreadableFacts;
 
+/** A field or section whose bytes differ; a text is empty where it is not there. Of duplicates all together. */
+export interface ChangedPart {
+  readonly key: string;
+  readonly before: string;
+  readonly after: string;
+}
+
 /** What stands for a file that is no regular file, in place of its id. */
 export const IRREGULAR = '';
 
 const IRREGULAR_FACTS = unreadableFacts('it is no regular file');
+/** Stands in the keys of sections, and cannot stand in the name of a field. */
+const SECTION = ' {}';
 
 export function unreadableFacts(problem: string): UnreadableFacts {
   return { readable: false, problem };
@@ -45,7 +48,7 @@ export function lookUp(id: string, factsOf: (id: string) => FileFacts): FileFact
   return id === IRREGULAR ? IRREGULAR_FACTS : factsOf(id);
 }
 
-/** Never throws: a file that is not of the language is a fact too. */
+/** Never throws: that a file is not of the language is a fact too. */
 export function readFacts(bytes: Uint8Array, depth?: number): FileFacts {
   let items: readonly Item[];
   try {
@@ -55,49 +58,70 @@ export function readFacts(bytes: Uint8Array, depth?: number): FileFacts {
     throw error;
   }
   const source = sourceText(bytes);
-  const parts = new Map<string, Part>();
-  for (const [index, item] of items.entries()) {
-    const key = partKey(item);
-    // A slice, which shares the memory of the source.
-    const text = source.slice(item.at, items[index + 1]?.at ?? source.length);
-    const known = parts.get(key);
-    parts.set(key, {
-      kind: item.kind,
-      name: item.name,
-      text: known === undefined ? text : `${known.text}\n${text}`,
-    });
-  }
-  return { readable: true, parts, size: source.length };
+  const parts = items.map((item, index) => ({
+    key: partKey(item),
+    start: item.at,
+    end: items[index + 1]?.at ?? source.length,
+  }));
+  parts.sort((a, b) => compareBytewise(a.key, b.key));
+  const keys = parts.map(({ key }) => key);
+  return { readable: true, source, keys, bounds: parts.flatMap(({ start, end }) => [start, end]) };
 }
 
-/** Braces cannot stand in a field's name, so that no field is taken for a section. */
+/** A field's name; of a section its name and label, so that no field is taken for a section. */
 export function partKey(item: Item): string {
-  if (item.kind === 'field') return item.name;
-  return item.label === undefined ? `${item.name} {}` : `${item.name} {} ${item.label}`;
+  if (item.kind === 'field') return detached(item.name);
+  return detached(`${item.name}${SECTION}${item.label === undefined ? '' : ` ${item.label}`}`);
 }
 
-/** The items of a part; it was parsed before, as a part of its file. */
-export function itemsOf(part: Part): readonly Item[] {
-  return parseOpamFile(Buffer.from(part.text, 'latin1')).items;
+export function isSectionKey(key: string): boolean {
+  return key.includes(SECTION);
 }
 
-/**
- * The canonical text (SIGNED-FORMAT.md, "The bytes that are signed"), in which layout, comments, and the order
- * of a section's fields make no difference. Empty for what is not there, and for an empty list, which says the same.
- */
-export function canonicalItems(items: readonly Item[]): string {
-  return items
-    .filter((item) => item.kind === 'section' || !isErased(item.value))
-    .map((item) => printOpamFile({ items: [item.kind === 'field' ? item : sortedWithin(item)] }))
-    .join('');
+/** The parts by key, in C order, each with its text. */
+export function* partsOf(facts: ReadableFacts): Generator<readonly [key: string, text: string]> {
+  for (let index = 0; index < facts.keys.length; ) {
+    const end = endOf(facts, index);
+    yield [facts.keys[index] ?? '', textOf(facts, index, end)];
+    index = end;
+  }
 }
 
-/** Items by name in C order; those of one name in their own, of which opam takes the first. */
-export function sortedItems(items: readonly Item[]): readonly Item[] {
-  return items.toSorted((a, b) => compareBytewise(a.name, b.name));
+/** The parts that differ to the byte, in C order of their keys. */
+export function* changedParts(before: ReadableFacts, after: ReadableFacts): Generator<ChangedPart> {
+  let old = 0;
+  let now = 0;
+  while (old < before.keys.length || now < after.keys.length) {
+    const order = compareKeys(before.keys[old], after.keys[now]);
+    const key = (order <= 0 ? before.keys[old] : after.keys[now]) ?? '';
+    const oldEnd = order <= 0 ? endOf(before, old) : old;
+    const nowEnd = order >= 0 ? endOf(after, now) : now;
+    const was = textOf(before, old, oldEnd);
+    const is = textOf(after, now, nowEnd);
+    if (was !== is) yield { key, before: was, after: is };
+    old = oldEnd;
+    now = nowEnd;
+  }
 }
 
-function sortedWithin(section: Section): Section {
-  const items = section.items.map((item) => (item.kind === 'field' ? item : sortedWithin(item)));
-  return { ...section, items: sortedItems(items) };
+/** Behind the last key there is no other. */
+function compareKeys(a: string | undefined, b: string | undefined): number {
+  if (a === undefined || b === undefined) return a === undefined ? 1 : -1;
+  return compareBytewise(a, b);
+}
+
+/** Behind the last of those with the key at `index`. */
+function endOf({ keys }: ReadableFacts, index: number): number {
+  let end = index + 1;
+  while (end < keys.length && keys[end] === keys[index]) end += 1;
+  return end;
+}
+
+function textOf({ source, bounds }: ReadableFacts, from: number, to: number): string {
+  let text = '';
+  for (let index = from; index < to; index++) {
+    const part = source.slice(bounds[2 * index], bounds[2 * index + 1]);
+    text = text === '' ? part : `${text}\n${part}`;
+  }
+  return text;
 }

@@ -39,7 +39,7 @@ export interface VersionForm {
 }
 
 const ARCHIVE_KEY = 'url {}';
-const EXTRA_SOURCE = 'extra-source';
+const EXTRA_SOURCE_KEY = 'extra-source {}';
 const SRC_FIELDS: ReadonlySet<string> = new Set([
   'src',
   'archive',
@@ -54,46 +54,30 @@ const VIEWED: ReadonlySet<string> = new Set([...SRC_FIELDS, 'checksum', 'mirrors
 /** Addresses whose scheme says already by what they are fetched. */
 const NAMES_ITS_TOOL = /^(?:git|hg|darcs|rsync)(?:\+|:)/;
 
-/** True for what sources.ts compares, and nobody else. */
-export function isSourcePart(key: string): boolean {
-  return key === ARCHIVE_KEY || key.startsWith(`${EXTRA_SOURCE} {}`);
+/** True for what is compared as a source, and by nobody else. */
+export function isSourceKey(key: string): boolean {
+  return key === ARCHIVE_KEY || key.startsWith(EXTRA_SOURCE_KEY);
 }
 
 /** True when a client can read all of it: a `url` file only where `opam` has no section of that name. */
 export function isReadable({ opam, url }: VersionForm): boolean {
-  return opam.readable && (url === undefined || url.readable || opam.parts.has(ARCHIVE_KEY));
-}
-
-/** True when both name their sources in the same bytes, so that nothing has to be compared. */
-export function sameSourceBytes(before: VersionForm, after: VersionForm): boolean {
-  if (before.url !== after.url || !before.opam.readable || !after.opam.readable) return false;
-  return sourceBytes(before.opam) === sourceBytes(after.opam);
-}
-
-function sourceBytes({ parts }: ReadableFacts): string {
-  let bytes = '';
-  for (const [key, { text }] of parts) if (isSourcePart(key)) bytes += `${key}\0${text}\0`;
-  return bytes;
+  return opam.readable && (url === undefined || url.readable || opam.keys.includes(ARCHIVE_KEY));
 }
 
 /** What cannot be read names no source. */
 export function sourcesOfForm({ opam, url }: VersionForm): VersionSources {
   const extras = new Map<string, SourceView>();
   let archive: SourceView | undefined;
-  if (opam.readable) {
-    for (const [key, part] of opam.parts) {
-      if (!isSourcePart(key)) continue;
-      const [first, ...duplicates] = itemsOf(part);
-      if (first?.kind !== 'section') continue;
-      const view = viewOf(first.items, duplicates);
-      if (key === ARCHIVE_KEY) archive = view;
-      else extras.set(first.label ?? '', view);
-    }
+  for (const [key, text] of opam.readable ? partsOf(opam) : []) {
+    if (!isSourceKey(key)) continue;
+    const [first, ...duplicates] = itemsOf(text);
+    if (first?.kind !== 'section') continue;
+    const view = viewOf(first.items, duplicates);
+    if (key === ARCHIVE_KEY) archive = view;
+    else extras.set(detached(first.label ?? ''), view);
   }
   // opam reads the `url` file only where its `opam` file has no such section.
-  if (archive === undefined && url?.readable === true) {
-    archive = viewOf(Array.from(url.parts.values(), itemsOf).flat(), []);
-  }
+  if (archive === undefined && url?.readable === true) archive = viewOf(itemsOf(url.source), []);
   return archive === undefined ? { extras } : { archive, extras };
 }
 
@@ -132,9 +116,4 @@ export function claimedKind(malformed: string): string | undefined {
   if (equals === -1) return /^[0-9A-Fa-f]+$/.test(malformed) ? 'md5' : undefined;
   const kind = malformed.slice(0, equals).toLowerCase();
   return HASH_KINDS.find((known) => known === kind);
-}
-
-/** A copy that does not keep the whole text alive of which it is a slice. */
-export function detached(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -1,9 +1,14 @@
-/** The short texts of findings, `before` and `after`: fit for a line, a table and a terminal. */
+/** Texts, of one byte a character: how findings show them, fit for a line and a terminal, and how they are kept. */
 import { displayText } from '../../opam/syntax.ts';
 
 const LONGEST = 300;
 /** What is left of the text that both have in common, on either side of what differs. */
 const COMMON = 30;
+
+/** A copy, which does not keep alive the long text that the original is a slice of. */
+export function detached(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
 
 /** Both texts, without the most of what they have in common where they are long. */
 export function showPair(before: string, after: string): readonly [before: string, after: string] {
