@@ -49,7 +49,7 @@ export interface History {
   firstParentSteps(from: string, to: string): AsyncIterable<Step>;
   /** The whole difference between two commits. */
   diff(from: string, to: string): AsyncIterable<Change>;
-  /** The tree of a commit, with ids `git:<oid>`; undefined when there is no such commit. */
+  /** The tree of a commit, with ids `git:<oid>`; undefined when there is no such commit. Who asks, closes it. */
   treeAt(commit: string): Promise<Tree | undefined>;
   /** The blobs in the order asked; one of more than `maxBytes` is an error. */
   readBlobs(

@@ -1,17 +1,11 @@
 /** Judges one change of a published version, from what its files say before and after. */
 import type { ChangeSide } from '../history.ts';
+import { canonicalItems, itemsOf } from './canonical.ts';
 import type { Reason } from './classes.ts';
-import { canonicalItems, itemsOf, type Part, type ReadableFacts } from './facts.ts';
+import { type ChangedPart, changedParts, isSectionKey } from './facts.ts';
 import { classOfField, classOfFile } from './file-classes.ts';
 import { showSource, sourceReasons } from './source-changes.ts';
-import {
-  isReadable,
-  isSourcePart,
-  sameSourceBytes,
-  sourcesOfForm,
-  type VersionForm,
-  type VersionSources,
-} from './sources.ts';
+import { isReadable, isSourceKey, sourcesOfForm, type VersionForm, type VersionSources } from './sources.ts';
 
 /** A file of a version that changed, but for what `opam` and `url` say. */
 export interface FileChange {
@@ -58,10 +52,16 @@ function* formReasons({ before, after, last }: FormChange): Generator<Reason> {
     if (last !== undefined) yield* sourceReasons(last, sourcesOfForm(after));
     yield { class: 'build-changed', before: problemOf(before), after: problemOf(after) };
   } else {
-    if (!sameSourceBytes(before, after)) yield* sourceReasons(sourcesOfForm(before), sourcesOfForm(after));
-    if (before.opam.readable && after.opam.readable && before.opam !== after.opam)
-      yield* fieldReasons(before.opam, after.opam);
+    const parts = changedOpam(before, after);
+    if (before.url !== after.url || parts.some(({ key }) => isSourceKey(key)))
+      yield* sourceReasons(sourcesOfForm(before), sourcesOfForm(after));
+    yield* partReasons(parts.filter(({ key }) => !isSourceKey(key)));
   }
+}
+
+function changedOpam(before: VersionForm, after: VersionForm): readonly ChangedPart[] {
+  if (before.opam === after.opam || !before.opam.readable || !after.opam.readable) return [];
+  return [...changedParts(before.opam, after.opam)];
 }
 
 function* fileReasons(others: readonly FileChange[]): Generator<Reason> {
@@ -90,31 +90,20 @@ function problemOf({ opam, url }: VersionForm): string {
   return url === undefined || url.readable ? 'it can be read' : `url cannot be read: ${url.problem}`;
 }
 
-function* fieldReasons(before: ReadableFacts, after: ReadableFacts): Generator<Reason> {
-  for (const [key, part] of after.parts) {
-    const old = before.parts.get(key);
-    if (old?.text !== part.text && !isSourcePart(key)) yield* partReasons(part, old, part);
+function* partReasons(parts: readonly ChangedPart[]): Generator<Reason> {
+  for (const { key, before, after } of parts) {
+    const was = canonicalOf(before);
+    const is = canonicalOf(after);
+    if (was === is) continue;
+    yield {
+      // No section but those of the sources is known.
+      class: isSectionKey(key) ? 'build-changed' : classOfField(key),
+      before: was || `${key}: absent`,
+      after: is || `${key}: absent`,
+    };
   }
-  for (const [key, part] of before.parts)
-    if (!after.parts.has(key) && !isSourcePart(key)) yield* partReasons(part, part, undefined);
 }
 
-function* partReasons(
-  { kind, name }: Part,
-  before: Part | undefined,
-  after: Part | undefined,
-): Generator<Reason> {
-  const was = textOf(before);
-  const is = textOf(after);
-  if (was === is) return;
-  // No section but those of the sources is known.
-  yield {
-    class: kind === 'field' ? classOfField(name) : 'build-changed',
-    before: was || `${name}: absent`,
-    after: is || `${name}: absent`,
-  };
-}
-
-function textOf(part: Part | undefined): string {
-  return part === undefined ? '' : canonicalItems(itemsOf(part)).trimEnd();
+function canonicalOf(text: string): string {
+  return text === '' ? '' : canonicalItems(itemsOf(text)).trimEnd();
 }

@@ -11,7 +11,7 @@ import type { Change, ChangeSide } from '../history.ts';
 import { IRREGULAR } from './facts.ts';
 import type { FileChange } from './judge.ts';
 import { orderKey } from './order-key.ts';
-import { detached } from './sources.ts';
+import { detached } from './texts.ts';
 
 /** The ids of the two files that say what a version is. */
 export interface VersionFiles {
@@ -49,6 +49,12 @@ interface Folder {
   url: string | undefined;
 }
 
+interface Versions {
+  readonly byVersion: Map<string, Folder>;
+  /** By order key: in one place are those that clients cannot tell apart. */
+  readonly alike: Map<string, Folder[]>;
+}
+
 /** One version's part of a step. */
 interface Touched {
   readonly id: PackageId;
@@ -65,8 +71,7 @@ interface Added {
 const REGULAR: ReadonlySet<string> = new Set(['100644', '100755']);
 
 export class PublishedVersions {
-  /** By name, then by order key: in one place are those that clients cannot tell apart. */
-  readonly #names = new Map<string, Map<string, Folder[]>>();
+  readonly #names = new Map<string, Versions>();
   /** `name.version` of those that stood and do not any more. */
   readonly #gone = new Set<string>();
 
@@ -110,7 +115,7 @@ export class PublishedVersions {
 
   /** The files of a version before and after, where it stands. */
   #update({ id, opam, url }: Touched): { before: VersionFiles | undefined; after: VersionFiles | undefined } {
-    const folder = this.#alike(id).find(({ version }) => version === id.version) ?? this.#begin(id);
+    const folder = this.#names.get(id.name)?.byVersion.get(id.version) ?? this.#begin(id);
     const before = filesOf(folder);
     if (opam !== undefined) folder.opam = fileId(opam.after);
     if (url !== undefined) folder.url = fileId(url.after);
@@ -119,15 +124,15 @@ export class PublishedVersions {
   }
 
   #alike(id: PackageId): readonly Folder[] {
-    return this.#names.get(id.name)?.get(orderKey(id.version)) ?? [];
+    return this.#names.get(id.name)?.alike.get(orderKey(id.version)) ?? [];
   }
 
   #begin(id: PackageId): Folder {
     const folder = { version: detached(id.version), opam: undefined, url: undefined };
-    const versions = this.#names.get(id.name) ?? new Map<string, Folder[]>();
-    if (versions.size === 0) this.#names.set(detached(id.name), versions);
-    const key = orderKey(id.version);
-    versions.set(key, [...(versions.get(key) ?? []), folder]);
+    const versions = this.#names.get(id.name) ?? { byVersion: new Map(), alike: new Map() };
+    if (versions.byVersion.size === 0) this.#names.set(detached(id.name), versions);
+    versions.byVersion.set(folder.version, folder);
+    versions.alike.set(orderKey(id.version), [...this.#alike(id), folder]);
     return folder;
   }
 
@@ -135,9 +140,10 @@ export class PublishedVersions {
     const versions = this.#names.get(id.name);
     const key = orderKey(id.version);
     const left = this.#alike(id).filter(({ version }) => version !== id.version);
-    if (left.length > 0) versions?.set(key, left);
-    else versions?.delete(key);
-    if (versions?.size === 0) this.#names.delete(id.name);
+    versions?.byVersion.delete(id.version);
+    if (left.length > 0) versions?.alike.set(key, left);
+    else versions?.alike.delete(key);
+    if (versions?.byVersion.size === 0) this.#names.delete(id.name);
   }
 }
 

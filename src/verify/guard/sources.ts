@@ -4,14 +4,9 @@ import { field, stringOf } from '../../opam/fields.ts';
 import { printValue } from '../../opam/printer.ts';
 import { type Source, sourceOf } from '../../opam/sources.ts';
 import type { Item } from '../../opam/syntax.ts';
-import {
-  canonicalItems,
-  type FileFacts,
-  itemsOf,
-  partKey,
-  type ReadableFacts,
-  sortedItems,
-} from './facts.ts';
+import { canonicalItems, itemsOf, sortedItems } from './canonical.ts';
+import { type FileFacts, partKey, partsOf } from './facts.ts';
+import { detached } from './texts.ts';
 
 /** One source; texts hold one byte a character. */
 export interface SourceView {

@@ -109,6 +109,8 @@ export class Journey {
       const found = problem('P12', `the trusted commit ${from} is no ancestor of ${commit}`);
       return violation(found, SNAPSHOT_PATH, commit);
     }
+    // Its list of files is all that is needed: their bytes are read as blobs.
+    await trustedTree.close();
     const onChain = await history.isOnFirstParentChain(from, commit);
     const steps = onChain ? chainSteps(history, from, commit) : wholeStep(history, from, commit);
     return { from: trustedTree, steps, reader };

@@ -25,7 +25,7 @@ export interface PresentReading {
  * Point 6. Where the upstream is git, the tree of `initial-bootstrap-commit`, undefined when there is none;
  * 'anywhere' where it is not: there L4 and L7 keep bootstrap signatures from coming in by a step.
  */
-export type Bootstrap = Tree | undefined | 'anywhere';
+export type Bootstrap = Pick<Tree, 'files'> | undefined | 'anywhere';
 
 interface Pending {
   readonly place: VersionPlace;

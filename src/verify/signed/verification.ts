@@ -113,7 +113,9 @@ export class Verification {
     const { git } = this.#candidate;
     if (git === undefined) return 'anywhere';
     if (bootstrapKeys.length === 0 || bootstrapCommit === undefined) return undefined;
-    return git.history.treeAt(bootstrapCommit);
+    const tree = await git.history.treeAt(bootstrapCommit);
+    await tree?.close();
+    return tree;
   }
 
   #nextState(root: ValidFile<RootFile>, snapshot: Snapshot | undefined): TrustedState {

@@ -23,6 +23,15 @@ describe('P8: listed files', () => {
     ['one is missing', plain.remove(`${FOLDER}/files`), 'hold foo.1.0 P8'],
     ['opam is missing', plain.remove(`${FOLDER}/opam`), 'hold foo.1.0 P8'],
     ['opam differs', plain.put(`${FOLDER}/opam`, 'x'), 'hold foo.1.0 P8'],
+    [
+      'the hashes are right, and the size is not',
+      listing('').sign(
+        `${FOLDER}/signature`,
+        `name: "foo"\nversion: "1.0"\npackage-files: ["opam" {1 ${digest('').slice(2)}}]\n`,
+        ada,
+      ),
+      'hold foo.1.0 P8',
+    ],
     ['one more is there', plain.put(`${FOLDER}/files/more`, ''), 'serve foo.1.0'],
     [
       'every known digest must match',

@@ -392,7 +392,12 @@ describe('V1: a new version that compares equal to another', () => {
       'refuse V1',
     ],
     ['pairs that already stand, stay', pair, pair.put('repo', ''), 'serve foo.1.0; serve foo.1.00'],
-    ['also when one of them changes', pair, old.version('foo.1.00', [ada], { opam: '' }), 'serve foo.1.0; serve foo.1.00'],
+    [
+      'also when one of them changes',
+      pair,
+      old.version('foo.1.00', [ada], { opam: '' }),
+      'serve foo.1.0; serve foo.1.00',
+    ],
     ['and a third is refused', pair, pair.version('foo.01.0', [ada]), 'refuse V1'],
     ['only near', old, old.version('foo.1.0~', [ada]), 'serve foo.1.0; serve foo.1.0~'],
   ])('%s', check);
