@@ -35,7 +35,7 @@ export const limitsSchema = z.strictObject({
   /** Components of one path of a tree. */
   path_depth: count.default(8),
   /** Brackets, options and prefix operators inside one another in an opam file. */
-  opam_depth: count.max(2000).default(500),
+  opam_depth: count.max(500).default(500),
   /** Bytes of an archive without a signed size. */
   archive: byteCount.default(1 * GiB),
   /** Bytes that one git fetch may add to the disk. */

@@ -105,21 +105,21 @@ function print(value: Value): string {
     case 'group':
       return `(${printSequence(value.items)})`;
     case 'option':
-      return `${within(isLoose(value.value), value.value)} {${printSequence(value.options)}}`;
+      return `${within(isLoose(value.value), print(value.value))} {${printSequence(value.options)}}`;
     case 'and':
     case 'or': {
       let text = '';
       for (const operand of value.operands) {
         if (text !== '') text += value.kind === 'and' ? ' & ' : ' | ';
-        text += within(value.kind === 'and' && operand.kind === 'or', operand);
+        text += within(value.kind === 'and' && operand.kind === 'or', print(operand));
       }
       return text;
     }
     case 'not':
       // `!` before `=` would read as the operator `!=`.
-      return `!${within(isChain(value.operand) || firstOperator(value.operand) === '=', value.operand)}`;
+      return `!${within(isChain(value.operand) || firstOperator(value.operand) === '=', print(value.operand))}`;
     case 'defined':
-      return `?${within(isChain(value.operand), value.operand)}`;
+      return `?${within(isChain(value.operand), print(value.operand))}`;
     case 'relation':
     case 'environment':
       return `${printAtom(value.left)} ${value.operator} ${printAtom(value.right)}`;
@@ -128,8 +128,8 @@ function print(value: Value): string {
   }
 }
 
-function within(parentheses: boolean, value: Value): string {
-  return parentheses ? `(${print(value)})` : print(value);
+function within(parentheses: boolean, text: string): string {
+  return parentheses ? `(${text})` : text;
 }
 
 /** Values beside one another. A comparison after a bare atom would read as infix, so it keeps parentheses. */
@@ -138,8 +138,8 @@ function printSequence(values: readonly Value[]): string {
   let open = false;
   for (const value of values) {
     if (text !== '') text += ' ';
-    const merges = open && firstOperator(value) !== undefined;
-    text += within(merges, value);
+    const merges: boolean = open && firstOperator(value) !== undefined;
+    text += within(merges, print(value));
     open = !merges && endsInAtom(value);
   }
   return text;
