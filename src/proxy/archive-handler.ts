@@ -22,6 +22,12 @@ const LAST_MODIFIED = 946_684_800_000;
 /** Buffers for large blobs: 16 MiB. */
 const POOLED_BUFFERS = 64;
 
+/**
+ * Times that an archive is looked up for one request. A blob that turns out damaged is put aside, and the
+ * next round fetches it anew.
+ */
+const ROUNDS = 4;
+
 /** Small blobs read into memory at the same time: at most as many MiB. */
 const LOADS = 16;
 
@@ -33,6 +39,12 @@ export interface ArchiveHandlerOptions extends BlobKeepers {
   readonly waiting: (request: IncomingMessage, waits: boolean) => void;
   /** Told what is the operator's business and not the client's. */
   readonly report: (error: SeraiError) => void;
+}
+
+/** A path, and the generation of what is in memory when it was looked up what it is answered with. */
+interface AskedPath {
+  readonly path: string;
+  readonly generation: number;
 }
 
 export class ArchiveHandler {
@@ -65,21 +77,24 @@ export class ArchiveHandler {
     response: ServerResponse,
   ): Promise<void> {
     const known = this.#hot.idAt(path);
-    if (known !== undefined && (await this.#send(path, known, request, response))) return;
+    const asked = { path, generation: this.#hot.generation };
+    if (known !== undefined && (await this.#send(asked, known, request, response))) return;
     const { archives } = this.#options;
-    const listed = await archives.listed(repository, checksum);
-    if (listed.length === 0) {
-      sendText(request, response, 404, `no snapshot of ${repository} lists ${showChecksum(checksum)}`);
-      return;
-    }
-    // A blob that turns out damaged is put aside; the second round fetches it anew.
-    for (let round = 0; round < 2; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
+      const { generation } = this.#hot;
+      const listed = await archives.listed(repository, checksum);
+      if (listed.length === 0) {
+        sendText(request, response, 404, `no snapshot of ${repository} lists ${showChecksum(checksum)}`);
+        return;
+      }
       const found =
         (await archives.find(listed)) ?? (await this.#fetch(repository, listed, request, response));
       if (found === undefined || response.destroyed) return;
-      if (await this.#send(path, found.blob, request, response)) return;
+      // While the client waited the archive may have been withdrawn (HOSTILE 6, 27).
+      if (generation !== this.#hot.generation) continue;
+      if (await this.#send({ path, generation }, found.blob, request, response)) return;
     }
-    sendText(request, response, 404, `${showChecksum(checksum)} is damaged in the store; try again later`);
+    sendText(request, response, 404, `${showChecksum(checksum)} could not be read back; try again later`);
   }
 
   /** Waits for the archive no longer than `miss_wait`; answers 404 itself when it cannot be had. */
@@ -120,25 +135,25 @@ export class ArchiveHandler {
 
   /** False when the blob is gone or damaged and nothing was sent yet. */
   async #send(
-    path: string,
+    asked: AskedPath,
     id: Sha256,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<boolean> {
     const hot = this.#hot.get(id) ?? (await this.#loading.get(id));
-    if (hot !== undefined) return this.#sendFirst(path, hot, request, response);
+    if (hot !== undefined) return this.#sendFirst(asked, hot, request, response);
     const handle = await this.#options.blobs.open(id);
     if (handle === undefined) {
-      this.#hot.forgetPath(path);
+      this.#hot.forgetPath(asked.path);
       await this.#options.catalogue.forgetBlob(id);
       return false;
     }
     try {
       // While clients hold too much in memory, small blobs are sent as large ones are.
       if (handle.size > HOT_BYTES || this.#options.slow.full)
-        return await this.#sendLarge(path, handle, request, response);
+        return await this.#sendLarge(asked, handle, request, response);
       const loaded = await this.#load(handle);
-      return loaded !== undefined && this.#sendFirst(path, loaded, request, response);
+      return loaded !== undefined && this.#sendFirst(asked, loaded, request, response);
     } finally {
       await handle.close();
     }
@@ -168,7 +183,7 @@ export class ArchiveHandler {
 
   /** False when the blob is damaged and nothing was sent yet. */
   async #sendLarge(
-    path: string,
+    asked: AskedPath,
     handle: BlobHandle,
     request: IncomingMessage,
     response: ServerResponse,
@@ -179,7 +194,7 @@ export class ArchiveHandler {
     if (decision.status === 206 && !this.#verified.trusts(handle.id)) {
       if (!(await this.#verified.measure(handle.id))) return false;
     }
-    this.#hot.rememberPath(path, handle.id);
+    this.#hot.rememberPath(asked.path, handle.id, asked.generation);
     const part = writeHead(request, response, decision, representation, fixed);
     if (part === undefined) return true;
     const verify = decision.status === 200 && !this.#verified.trusts(handle.id);
@@ -190,8 +205,8 @@ export class ArchiveHandler {
     return true;
   }
 
-  #sendFirst(path: string, hot: HotBlob, request: IncomingMessage, response: ServerResponse): true {
-    this.#hot.rememberPath(path, hot.id);
+  #sendFirst(asked: AskedPath, hot: HotBlob, request: IncomingMessage, response: ServerResponse): true {
+    this.#hot.rememberPath(asked.path, hot.id, asked.generation);
     this.#sendHot(hot, request, response);
     return true;
   }

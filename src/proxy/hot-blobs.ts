@@ -25,6 +25,7 @@ export interface HotBlob {
 export class HotBlobs {
   readonly #blobs: LRUCache<Sha256, HotBlob>;
   readonly #paths = new LRUCache<string, Sha256>({ max: PATHS });
+  #generation = 0;
 
   /** `budget` in bytes. */
   constructor(budget: number) {
@@ -53,8 +54,14 @@ export class HotBlobs {
     return this.#paths.get(path);
   }
 
-  rememberPath(path: string, id: Sha256): void {
-    this.#paths.set(path, id);
+  /** Counts how often everything was forgotten; taken before it is looked up what a path is answered with. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Unless everything was forgotten since: what was looked up before need not hold any more. */
+  rememberPath(path: string, id: Sha256, generation: number): void {
+    if (generation === this.#generation) this.#paths.set(path, id);
   }
 
   forgetPath(path: string): void {
@@ -63,6 +70,7 @@ export class HotBlobs {
 
   /** Forgets everything. */
   clear(): void {
+    this.#generation += 1;
     this.#blobs.clear();
     this.#paths.clear();
   }

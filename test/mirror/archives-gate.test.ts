@@ -62,25 +62,29 @@ describe('KeyedGates', () => {
     expect(await slow).toBe(1);
   });
 
-  test('two that end together do not forget a gate that was made since', async () => {
-    const gates = new KeyedGates(2);
-    const shop = workshop();
-    const first = [gates.run('a', shop.work(1)), gates.run('a', shop.work(2))];
-    shop.finishOne();
-    shop.finishOne();
-    // Comes when the first has left its gate and the second is about to.
-    const others = await Promise.race(first).then(() =>
-      [3, 4, 5].map((number) => gates.run('a', shop.work(number))),
-    );
-    await Promise.all(first);
-    const late = gates.run('a', shop.work(6));
-    expect(shop.running()).toBeLessThanOrEqual(2);
-    for (const work of [...others, late]) {
+  // Each depth puts the newcomers at another moment between the ends of the two.
+  test.each([0, 1, 2, 3, 4, 5])(
+    'two that end together do not forget the gate of newcomers (%i)',
+    async (depth) => {
+      const gates = new KeyedGates(2);
+      const shop = workshop();
+      const first = [gates.run('a', shop.work(1)), gates.run('a', shop.work(2))];
       shop.finishOne();
-      await work;
-    }
-    expect(shop.most()).toBe(2);
-  });
+      let moment = Promise.resolve();
+      for (let step = 0; step < depth; step++) moment = moment.then(() => undefined);
+      const newcomers = moment.then(() => [gates.run('a', shop.work(3)), gates.run('a', shop.work(4))]);
+      shop.finishOne();
+      await Promise.all(first);
+      const late = gates.run('a', shop.work(5));
+      const working = [...(await newcomers), late];
+      while (shop.order.length < 5 || shop.running() > 0) {
+        shop.finishOne();
+        await Promise.resolve();
+      }
+      await Promise.all(working);
+      expect(shop.most()).toBe(2);
+    },
+  );
 });
 
 describe('FailureMemory', () => {
