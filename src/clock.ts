@@ -8,7 +8,13 @@ export interface Clock {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Node's timers fire at once beyond this many milliseconds (24.8 days). */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  sleep: (milliseconds, signal) => delay(milliseconds, undefined, signal === undefined ? {} : { signal }),
+  async sleep(milliseconds, signal) {
+    for (let left = milliseconds; left > 0; left -= LONGEST_TIMER)
+      await delay(Math.min(left, LONGEST_TIMER), undefined, signal === undefined ? {} : { signal });
+  },
 };

@@ -10,11 +10,18 @@ export const REPOSITORY_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 const UPSTREAM_SCHEMES = ['https:', 'http:', 'git+https:', 'git+http:', 'git+file:', 'file:'];
 
-const upstreamUrl = z
-  .string()
-  .refine((text) => URL.canParse(text) && UPSTREAM_SCHEMES.includes(new URL(text).protocol), {
-    message: 'expected a URL with https://, http://, git+https://, git+http://, git+file:// or file://',
-  });
+/** An authority behind `//` for the network, none for the disk: `file://relative/x` would name a host. */
+function isUpstream(text: string): boolean {
+  if (!URL.canParse(text) || !/^[a-z+]+:\/\//i.test(text)) return false;
+  const { protocol, host } = new URL(text);
+  if (!UPSTREAM_SCHEMES.includes(protocol)) return false;
+  return protocol.endsWith('file:') ? host === '' : host !== '';
+}
+
+const upstreamUrl = z.string({ error: 'expected the URL of an upstream' }).refine(isUpstream, {
+  message:
+    'expected a URL with https://HOST, http://HOST, git+https://HOST, git+http://HOST, git+file:///PATH or file:///PATH',
+});
 
 const httpUrl = z
   .string()
@@ -115,7 +122,11 @@ function contradictions(repository: TrustKeys): { key: string; message: string }
 
 const listenAddress = z
   .string()
-  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$/, 'expected HOST:PORT, such as "127.0.0.1:8080"');
+  .refine(
+    (text) =>
+      /^(\[[0-9a-fA-F:]+\]|[^:\s]+):[0-9]{1,5}$/.test(text) && Number(/[0-9]+$/.exec(text)?.[0]) <= 65_535,
+    { message: 'expected HOST:PORT, such as "127.0.0.1:8080"' },
+  );
 
 export const configSchema = z.strictObject({
   /** Where clients connect: HOST:PORT. */
@@ -130,7 +141,9 @@ export const configSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   repository: z
     .record(z.string().regex(REPOSITORY_NAME, 'expected a name of a-z, 0-9, _ and -'), repositorySchema)
-    .default({}),
+    .refine((repositories) => Object.keys(repositories).length > 0, {
+      message: 'expected at least one [repository.NAME]',
+    }),
 });
 
 export type Config = z.infer<typeof configSchema>;

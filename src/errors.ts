@@ -13,6 +13,7 @@ export type ErrorCode =
   // The upstream cannot be had.
   | 'upstream-unreachable'
   | 'upstream-status'
+  | 'upstream-missing'
   | 'upstream-timeout'
   | 'upstream-truncated'
   | 'upstream-protocol'
@@ -37,11 +38,14 @@ export type ErrorCode =
 
 export class SeraiError extends Error {
   readonly code: ErrorCode;
+  /** What it is about, where programs have to know: a git object's id. */
+  readonly subject: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; subject?: string }) {
     super(message, options);
     this.name = 'SeraiError';
     this.code = code;
+    this.subject = options?.subject;
   }
 }
 

@@ -5,7 +5,7 @@
  * `[limits]` in serai.toml, by these names.
  */
 import { z } from 'zod';
-import { byteCount, duration } from './units.ts';
+import { byteCount, timerDuration } from './units.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -45,34 +45,36 @@ export const limitsSchema = z.strictObject({
   /** Redirects followed for one request. */
   redirects: z.int().min(0).default(5),
   /** Time to a connection. */
-  connect_timeout: duration.default(10 * SECOND),
+  connect_timeout: timerDuration.default(10 * SECOND),
   /** Time from the request to the end of the response's headers. */
-  headers_timeout: duration.default(30 * SECOND),
+  headers_timeout: timerDuration.default(30 * SECOND),
   /** Time without one byte of progress, for HTTP bodies and for git. */
-  stall_timeout: duration.default(30 * SECOND),
+  stall_timeout: timerDuration.default(30 * SECOND),
   /** Bytes a second that a body must reach, measured over every `least_rate_window`. */
   least_rate: byteCount.default(1 * KiB),
   /** The window over which `least_rate` is measured. */
-  least_rate_window: duration.default(30 * SECOND),
+  least_rate_window: timerDuration.default(30 * SECOND),
   /** Time for the whole of one index or one git fetch. */
-  index_timeout: duration.default(30 * MINUTE),
+  index_timeout: timerDuration.default(30 * MINUTE),
   /** Time for the whole of one archive. */
-  archive_timeout: duration.default(60 * MINUTE),
+  archive_timeout: timerDuration.default(60 * MINUTE),
   /** Time that a client waits for an archive that is being fetched, before it gets a 404. */
-  miss_wait: duration.default(10 * MINUTE),
+  miss_wait: timerDuration.default(10 * MINUTE),
   /** Time for which a failed archive download is remembered and not tried again. */
-  failure_memory: duration.default(30 * SECOND),
+  failure_memory: timerDuration.default(30 * SECOND),
   /** Archive downloads at once: for all, and for each upstream host. */
   downloads: count.default(16),
   downloads_per_host: count.default(6),
   /** Clients' connections at once. */
   client_connections: count.default(4096),
   /** Time that a client may take for one request's headers. */
-  client_headers_timeout: duration.default(10 * SECOND),
+  client_headers_timeout: timerDuration.default(10 * SECOND),
   /** Time that a client may leave a response without reading any of it. */
-  client_stall_timeout: duration.default(60 * SECOND),
+  client_stall_timeout: timerDuration.default(60 * SECOND),
   /** Bytes a second that a client must read beyond that, else a slow reader could hold its place for ever. */
   client_least_rate: byteCount.default(1 * KiB),
+  /** Time that answers under way get to end in once the server is told to stop. */
+  drain: timerDuration.default(30 * SECOND),
   /** Bytes of hot blobs kept in memory. */
   hot_blobs: byteCount.default(64 * MiB),
 });

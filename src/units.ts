@@ -1,5 +1,6 @@
 /** Quantities as people write them in serai.toml: `"64 MiB"`, `"5m"`; in code bytes and milliseconds. */
 import { z } from 'zod';
+import { LONGEST_TIMER } from './clock.ts';
 
 const BYTE_UNITS: Readonly<Record<string, number>> = {
   B: 1,
@@ -44,6 +45,11 @@ export const duration = z.union([z.int().min(1), z.string()]).transform((value, 
     message: 'expected a time such as "5m", "90s", "3d", or whole seconds',
   });
   return z.NEVER;
+});
+
+/** As `duration`, for bounds that a timer keeps. */
+export const timerDuration = duration.refine((milliseconds) => milliseconds <= LONGEST_TIMER, {
+  message: 'expected a time of at most 24 days',
 });
 
 /** Milliseconds of `5m`, `90s`, `3d` and the like; undefined for anything else. */

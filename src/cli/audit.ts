@@ -1,7 +1,7 @@
 /** `serai audit`: a whole history judged by the guard; findings one by one as JSON, or a table of them. */
 import { once } from 'node:events';
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { type AuditFinding, auditHistory } from '../mirror/audit.ts';
+import { auditHistory } from '../mirror/audit.ts';
 import { findCommit, openAuditSource } from '../mirror/audit-source.ts';
 import { AuditSummary } from '../mirror/audit-summary.ts';
 import { createProgress } from './output.ts';
@@ -11,6 +11,9 @@ export interface AuditFlags {
   readonly json: boolean;
 }
 
+/** Characters of findings; there can be a hundred thousand of them. */
+const PRINTED_AT_ONCE = 16_384;
+
 /** Resolves to the exit code; 1 when it was interrupted, or nobody reads the findings any more. */
 export async function audit(path: string, flags: AuditFlags): Promise<0 | 1> {
   const interrupted = new AbortController();
@@ -18,7 +21,7 @@ export async function audit(path: string, flags: AuditFlags): Promise<0 | 1> {
   process.once('SIGTERM', interrupt);
   process.once('SIGINT', interrupt);
   // As in `serai audit --json DIR | head`.
-  process.stdout.once('error', interrupt);
+  process.stdout.on('error', interrupt);
   try {
     return await auditSource(path, flags, interrupted.signal);
   } catch (error) {
@@ -36,6 +39,7 @@ async function auditSource(path: string, flags: AuditFlags, signal: AbortSignal)
   const bar = createProgress('steps', process.stderr);
   const summary = new AuditSummary();
   let steps = 0;
+  let lines = '';
   try {
     const from = flags.from === undefined ? undefined : await findCommit(source, flags.from);
     const progress = (done: number, total: number): void => {
@@ -45,8 +49,13 @@ async function auditSource(path: string, flags: AuditFlags, signal: AbortSignal)
     const { repository, tip: to } = source;
     for await (const finding of auditHistory({ repository, limits, from, to, signal, progress })) {
       summary.add(finding);
-      if (flags.json) await print(finding, signal);
+      if (!flags.json) continue;
+      lines += `${JSON.stringify(finding)}\n`;
+      if (lines.length < PRINTED_AT_ONCE) continue;
+      await print(lines, signal);
+      lines = '';
     }
+    await print(lines, signal);
   } finally {
     bar.stop();
     await source.close();
@@ -55,10 +64,10 @@ async function auditSource(path: string, flags: AuditFlags, signal: AbortSignal)
   const output = flags.json ? process.stderr : process.stdout;
   output.write(summary.total === 0 ? '' : `${summary.table()}\n`);
   output.write(`${summary.total} changes of published versions in ${steps} steps\n`);
-  return 0;
+  return signal.aborted ? 1 : 0;
 }
 
 /** Waits for whoever reads, so that nothing piles up. */
-async function print(finding: AuditFinding, signal: AbortSignal): Promise<void> {
-  if (!process.stdout.write(`${JSON.stringify(finding)}\n`)) await once(process.stdout, 'drain', { signal });
+async function print(lines: string, signal: AbortSignal): Promise<void> {
+  if (!process.stdout.write(lines)) await once(process.stdout, 'drain', { signal });
 }

@@ -81,7 +81,8 @@ function invalid(file: string | undefined, text: string, error: z.ZodError): Ser
   const lines = error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => complain(file, text, [...issue.path, key], 'there is no such key'));
-    return [complain(file, text, issue.path, issue.message)];
+    const [inner] = issue.code === 'invalid_key' ? issue.issues : [];
+    return [complain(file, text, issue.path, inner?.message ?? issue.message)];
   });
   return new SeraiError('config-invalid', lines.join('\n'));
 }
@@ -120,4 +121,13 @@ function lineOf(text: string, path: readonly PropertyKey[]): number | undefined 
 
 function keyParts(key: string): string[] {
   return key.split('.').map((part) => part.trim().replace(/^["']|["']$/g, ''));
+}
+
+/** For commands that only look: a mistyped folder is not to become an empty mirror. Throws `not-found`. */
+export function requireData(config: Config): void {
+  if (existsSync(config.data)) return;
+  throw new SeraiError(
+    'not-found',
+    `there is no data folder ${config.data}: nothing was synced there yet; serai serve or serai sync makes it`,
+  );
 }

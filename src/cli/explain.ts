@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { SeraiError } from '../errors.ts';
 import { type Explanation, explain as explainVersions } from '../mirror/explain.ts';
 import { openMirror } from '../mirror/mirror.ts';
+import { requireData } from './config-file.ts';
 
 /** Resolves to the exit code: 0 when all that was asked for is served, 1 when some of it is not. */
 export async function explain(
@@ -14,6 +15,7 @@ export async function explain(
 ): Promise<0 | 1> {
   if (config.repository[repository] === undefined)
     throw new SeraiError('usage', `there is no repository ${repository} in the configuration`);
+  requireData(config);
   const mirror = await openMirror(config, systemClock);
   try {
     const explanations = await explainVersions(mirror.catalogue, repository, what);

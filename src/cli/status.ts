@@ -3,12 +3,14 @@ import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { openMirror } from '../mirror/mirror.ts';
 import { type RepositoryState, repositoryStates } from '../mirror/repository-state.ts';
+import { requireData } from './config-file.ts';
 
 /** Held versions named one by one; the rest are counted. `--json` has all. */
 const HELD_SHOWN = 10;
 
 /** Resolves to the exit code: 1 when a repository was never published or its last sync failed. */
 export async function status(config: Config, flags: { readonly json: boolean }): Promise<0 | 1> {
+  requireData(config);
   const mirror = await openMirror(config, systemClock);
   try {
     const states = await repositoryStates({ config, catalogue: mirror.catalogue, clock: mirror.clock });

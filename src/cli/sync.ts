@@ -110,5 +110,7 @@ function plain(result: RepositoryResult): unknown {
   const { sync: report } = result;
   if (report === undefined || report.kind === 'not-modified') return result;
   const { kind, snapshot, summary } = report;
-  return { ...result, sync: { kind, snapshot: snapshot.id, commit: snapshot.commit, ...summary } };
+  // Upstream's own caches may carry the upstream's password.
+  const { archiveMirrors: _, ...shown } = summary;
+  return { ...result, sync: { kind, snapshot: snapshot.id, commit: snapshot.commit, ...shown } };
 }

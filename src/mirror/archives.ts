@@ -186,7 +186,9 @@ export class Archives {
         return blob.id;
       } catch (error) {
         if (!isOfTheSource(error)) throw error;
-        tried.push(`${withoutCredentials(address)}: ${reasonOf(error)}`);
+        const reason = reasonOf(error);
+        const shown = withoutCredentials(address);
+        tried.push(reason.includes(shown) ? reason : `${shown}: ${reason}`);
         last = error;
       }
     }

@@ -8,10 +8,11 @@ import { type FileFacts, readFacts, unreadableFacts } from '../verify/guard/fact
 export type FactsLimits = Pick<Limits, 'opam_file' | 'opam_depth'>;
 
 const MiB = 1024 * 1024;
-/** Characters of the files that are kept; their fields take about as much again. */
-const KEPT = 24 * MiB;
-/** What a file's fields take at least, so that empty files do not pile up either. */
-const LEAST_SIZE = 512;
+/** Bytes of memory that facts may take while nobody asks for them. */
+const KEPT = 8 * MiB;
+/** About what one file and one of its keys take beside the text. */
+const FACTS_SIZE = 512;
+const KEY_SIZE = 64;
 
 export class FactsReader {
   readonly #reader: ObjectReader;
@@ -65,7 +66,9 @@ export class FactsReader {
       const facts =
         type === 'blob' ? readFacts(bytes, this.#limits.opam_depth) : unreadableFacts(`it is a ${type}`);
       found.set(oid, facts);
-      this.#kept.set(oid, facts, { size: LEAST_SIZE + (facts.readable ? facts.size : 0) });
+      this.#kept.set(oid, facts, {
+        size: FACTS_SIZE + (facts.readable ? facts.source.length + facts.keys.length * KEY_SIZE : 0),
+      });
     }
   }
 

@@ -39,7 +39,7 @@ export interface AuditOptions {
 
 interface Observed {
   readonly commit: string;
-  readonly date: number;
+  readonly date: string;
   readonly change: VersionChange;
 }
 
@@ -114,7 +114,8 @@ async function* batchesOf(steps: AsyncIterable<Step>, guard: Guard): AsyncGenera
   let files = 0;
   let done = 0;
   let first = 0;
-  for await (const { commit, date, changes } of steps) {
+  for await (const { commit, date: milliseconds, changes } of steps) {
+    const date = showDate(milliseconds);
     for (const change of guard.observe(changes)) {
       observed.push({ commit, date, change });
       files += change.needs.length;
@@ -144,7 +145,7 @@ function* judgeBatch(
     const { id, class: found, before, after } = finding;
     yield {
       commit,
-      date: showDate(date),
+      date,
       package: id.name,
       version: id.version,
       class: found,

@@ -9,6 +9,7 @@ const FAILURES = 10_000;
 const OF_THE_SOURCE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'upstream-unreachable',
   'upstream-status',
+  'upstream-missing',
   'upstream-timeout',
   'upstream-truncated',
   'upstream-protocol',

@@ -18,6 +18,7 @@ import { FETCHED_TAGS } from '../upstream/git-store.ts';
 import { fetchHttpIndex } from '../upstream/http-index.ts';
 import { ROOT_PATH } from '../verify/signed/root-file.ts';
 import { SNAPSHOT_TAG } from '../verify/signed/tag-messages.ts';
+import { tagOf } from './git-candidate.ts';
 import { openRepository } from './open-tree.ts';
 
 export interface CandidateRequest {
@@ -136,7 +137,7 @@ function tagLines(tags: ReadonlyMap<string, string>): string[] {
 
 /** The commit that `signed-snapshot` tags; HEAD where it does not, for the verdict to say so. */
 async function taggedCommit(repository: GitRepository, head: string): Promise<string> {
-  const tag = await repository.tag(SNAPSHOT_TAG);
+  const tag = await tagOf(repository, SNAPSHOT_TAG);
   return tag?.kind === 'annotated' && tag.type === 'commit' ? tag.object : head;
 }
 

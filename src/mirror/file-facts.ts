@@ -91,10 +91,18 @@ function archivesOf(file: OpamFile, base: string): readonly DeclaredArchive[] {
   return sources
     .filter((source) => source.kind === 'archive' && source.checksums.length > 0)
     .map((source) => ({
-      checksums: source.checksums,
-      sources: [source.src, ...source.mirrors].filter((url) => /^https?:\/\//i.test(url)),
-      ...(source.name === undefined ? {} : { name: source.name }),
+      checksums: source.checksums.map(({ kind, hex }) => ({ kind, hex: copyOf(hex) })),
+      sources: [source.src, ...source.mirrors].filter((url) => /^https?:\/\//i.test(url)).map(copyOf),
+      ...(source.name === undefined ? {} : { name: copyOf(source.name) }),
     }));
+}
+
+/**
+ * The parser's texts are views on the whole file's, which would stay in memory with them: for the real
+ * repository 25 MiB, as long as the facts are kept.
+ */
+function copyOf(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 const archiveRow = z.tuple([

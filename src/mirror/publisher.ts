@@ -231,6 +231,8 @@ function absoluteMirrors(mirrors: readonly string[], upstreamUrl: string | undef
     if (/^https?:\/\//i.test(mirror)) return [mirror];
     if (upstreamUrl === undefined || /^[a-z][a-z0-9+.-]*:/i.test(mirror)) return [];
     const base = upstreamUrl.endsWith('/') ? upstreamUrl : `${upstreamUrl}/`;
-    return URL.canParse(mirror, base) ? [new URL(mirror, base).href] : [];
+    const address = URL.canParse(mirror, base) ? new URL(mirror, base).href : '';
+    // Nothing can be had from a path on disk or from git in opam's cache layout.
+    return /^https?:/i.test(address) ? [address] : [];
   });
 }

@@ -24,12 +24,6 @@ export type ToMain =
   | { readonly kind: 'done'; readonly sync: number; readonly report: SyncDone }
   | { readonly kind: 'failed'; readonly sync: number; readonly code: ErrorCode; readonly message: string };
 
-/**
- * MiB of the worker's heap for what was just made. By default V8 lets it grow to 48 and its garbage with it:
- * a third more resident memory after a sync of the real repository, for no time that could be measured.
- */
-const YOUNG_GENERATION = 12;
-
 interface Waiting {
   readonly resolve: (report: SyncDone) => void;
   readonly reject: (error: SeraiError) => void;
@@ -77,10 +71,7 @@ export class SyncThread {
   }
 
   #start(): { readonly worker: Worker; readonly waiting: Map<number, Waiting> } {
-    const worker = new Worker(this.#script, {
-      workerData: this.#config,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
-    });
+    const worker = new Worker(this.#script, { workerData: this.#config });
     const waiting = new Map<number, Waiting>();
     const failAll = (error: SeraiError): void => {
       // The next call needs another worker already when this one is still about to exit.

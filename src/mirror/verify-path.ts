@@ -3,10 +3,11 @@ import { SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Tree } from '../opam/tree.ts';
 import type { GitRepository } from '../upstream/git-repository.ts';
+import { TreeError } from '../upstream/tree-rules.ts';
 import type { Candidate, Rule, Verdict } from '../verify/dialect.ts';
 import type { SignedDialect, TrustedPoint } from '../verify/signed/dialect.ts';
 import { SNAPSHOT_TAG } from '../verify/signed/tag-messages.ts';
-import { historyOf, treeAt } from './git-candidate.ts';
+import { historyOf, tagOf, treeAt } from './git-candidate.ts';
 import { openRepository } from './open-tree.ts';
 
 export interface VerifyRequest {
@@ -24,7 +25,14 @@ export interface VerifyRequest {
 }
 
 /** What may not stand in a tree is a violation here, not an error: the verdict is to tell it. */
-const REFUSED_TREES: ReadonlySet<string> = new Set(['tree-refused', 'limit-exceeded', 'archive-format']);
+const REFUSED_TREES: ReadonlySet<string> = new Set([
+  'tree-refused',
+  'limit-exceeded',
+  'archive-format',
+  'upstream-truncated',
+]);
+
+const UNTRUSTWORTHY: ReadonlySet<string> = new Set([...REFUSED_TREES, 'snapshot-refused', 'not-found']);
 
 /** Throws `usage` for requests that contradict themselves, `not-found` for paths where nothing is. */
 export async function verifyPath(request: VerifyRequest): Promise<Verdict> {
@@ -40,12 +48,17 @@ export async function verifyPath(request: VerifyRequest): Promise<Verdict> {
   const { repository } = opened;
   try {
     const commit = await candidateCommit(repository);
+    if (commit === undefined)
+      return refusedTag('P10', `${path} has neither a tag ${SNAPSHOT_TAG} nor a commit at HEAD`);
     const tree = await treeOrRefusal(() => repository.tree(commit));
     const git = { commit, history: historyOf(repository, limits) };
     if (request.trusted === undefined) return await verifyTree(tree, git, request);
-    const old = await trustedTree(repository, request.trusted);
-    if (old === undefined) return noAncestor(request.trusted, commit);
-    const state = await dialect.adopt(old, trustedPoint(request));
+    const { trusted } = request;
+    const state = await trustworthy(trusted, async () => {
+      const old = await trustedTree(repository, trusted);
+      return old === undefined ? undefined : await dialect.adopt(old, trustedPoint(request));
+    });
+    if (state === undefined) return noAncestor(trusted, commit);
     return await dialect.verify({ ...candidateOf(tree), git }, state, now);
   } finally {
     await repository.close();
@@ -65,7 +78,9 @@ async function treeOrRefusal(open: () => Promise<Tree>): Promise<MaybeTree> {
 
 function candidateOf(tree: MaybeTree): Candidate {
   if ('files' in tree) return { tree };
-  return { tree: EMPTY, refusals: [{ path: '', message: tree.refusal.message }] };
+  const { refusal } = tree;
+  const path = refusal instanceof TreeError ? refusal.path : '';
+  return { tree: EMPTY, refusals: [{ path, message: refusal.message }] };
 }
 
 const EMPTY: Tree = {
@@ -78,16 +93,26 @@ async function verifyTree(tree: MaybeTree, git: Candidate['git'], request: Verif
   const { dialect, now, floor } = request;
   const candidate = { ...candidateOf(tree), ...(git === undefined ? {} : { git }) };
   if (request.from === undefined) return belowFloor(await dialect.verify(candidate, undefined, now), floor);
-  const old = await openOldTree(request.from, request.limits);
+  const { from, limits } = request;
+  const old = await trustworthy(from, () => openOldTree(from, limits));
   try {
-    const point = floor === undefined ? {} : { floor };
-    return await dialect.verify(
-      { ...candidate, previous: old.tree },
-      await dialect.adopt(old.tree, point),
-      now,
+    const state = await trustworthy(from, () =>
+      dialect.adopt(old.tree, floor === undefined ? {} : { floor }),
     );
+    return await dialect.verify({ ...candidate, previous: old.tree }, state, now);
   } finally {
     await old.close();
+  }
+}
+
+/** What is named as trusted and cannot be is a mistake of the one who named it, and no verdict. */
+async function trustworthy<T>(name: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof SeraiError && UNTRUSTWORTHY.has(error.code))
+      throw new SeraiError('usage', `${name} cannot be what is trusted: ${error.message}`, { cause: error });
+    throw error;
   }
 }
 
@@ -95,27 +120,16 @@ async function verifyTree(tree: MaybeTree, git: Candidate['git'], request: Verif
 function belowFloor(verdict: Verdict, floor: number | undefined): Verdict {
   const { snapshot } = verdict;
   if (floor === undefined || snapshot === undefined || snapshot.date > floor) return verdict;
-  const rule: Rule = 'P10';
   const message = `the snapshot is dated ${new Date(snapshot.date).toISOString()}, and one of ${new Date(floor).toISOString()} was accepted already`;
   const { trusted: _, ...rest } = verdict;
-  return {
-    ...rest,
-    versions: new Map(),
-    shared: [],
-    violations: [{ rule, path: `refs/tags/${SNAPSHOT_TAG}`, commit: snapshot.commit, message, keys: [] }],
-  };
+  return { ...rest, ...refusedTag('P10', message, snapshot.commit) };
 }
 
 /** The commit that the tag names; HEAD where there is no such tag, so that the verdict can say so of it. */
-async function candidateCommit(repository: GitRepository): Promise<string> {
-  const tag = await repository.tag(SNAPSHOT_TAG);
+async function candidateCommit(repository: GitRepository): Promise<string | undefined> {
+  const tag = await tagOf(repository, SNAPSHOT_TAG);
   if (tag?.kind === 'annotated' && tag.type === 'commit') return tag.object;
-  const head = await repository.resolve('HEAD');
-  if (head !== undefined) return head;
-  throw new SeraiError(
-    'not-found',
-    `${repository.gitDir} has neither a tag ${SNAPSHOT_TAG} nor a commit at HEAD`,
-  );
+  return repository.resolve('HEAD');
 }
 
 /** Undefined when the repository does not have that commit (any more). */
@@ -128,11 +142,12 @@ async function trustedTree(repository: GitRepository, commit: string): Promise<T
 /** Point 12: the trusted commit must be an ancestor, and one that is gone is none. */
 function noAncestor(trusted: string, commit: string): Verdict {
   const message = `the trusted commit ${trusted} is not in the repository, so it is no ancestor of ${commit}`;
-  return {
-    versions: new Map(),
-    shared: [],
-    violations: [{ rule: 'P12', path: `refs/tags/${SNAPSHOT_TAG}`, commit, message, keys: [] }],
-  };
+  return refusedTag('P12', message, commit);
+}
+
+function refusedTag(rule: Rule, message: string, commit?: string): Verdict {
+  const where = { path: `refs/tags/${SNAPSHOT_TAG}`, ...(commit === undefined ? {} : { commit }) };
+  return { versions: new Map(), shared: [], violations: [{ rule, ...where, message, keys: [] }] };
 }
 
 function trustedPoint({ trusted, floor }: VerifyRequest): TrustedPoint {
@@ -153,7 +168,9 @@ async function openOldTree(
   }
   const { repository } = opened;
   try {
-    const tree = await repository.tree(await candidateCommit(repository));
+    const commit = await candidateCommit(repository);
+    if (commit === undefined) throw new SeraiError('not-found', `there is no commit at HEAD of ${path}`);
+    const tree = await repository.tree(commit);
     return { tree, close: () => repository.close() };
   } catch (error) {
     await repository.close();

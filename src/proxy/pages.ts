@@ -1,7 +1,7 @@
 /** The pages for people and for probes, as a table of routes. */
 import { Hono } from 'hono';
 import { html } from 'hono/html';
-import { repositoryStates, type StateSource } from '../mirror/repository-state.ts';
+import { type RepositoryState, repositoryStates, type StateSource } from '../mirror/repository-state.ts';
 import { ROOT_REPOSITORY } from './paths.ts';
 
 export function createPages(source: StateSource): Hono {
@@ -28,27 +28,36 @@ export function createPages(source: StateSource): Hono {
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #ddd; vertical-align: top }
-code { background: #f3f3f3; padding: .1rem .3rem; overflow-wrap: anywhere } .bad { color: #a00 }
+code { background: #f3f3f3; padding: .1rem .3rem; overflow-wrap: anywhere } .bad { color: #a00 } .wide { overflow-x: auto }
 </style></head>
 <body>
 <h1>serai</h1>
 <p>A verifying mirror for opam. Use it with <code>opam init ADDRESS-OF-THIS-PAGE</code>, or one of its
 repositories with <code>opam repository add NAME ADDRESS-OF-THIS-PAGE/NAME</code>.</p>
-<table>
-<tr><th>repository</th><th>versions</th><th>snapshot</th><th>published</th><th>last sync</th></tr>
+<div class="wide"><table>
+<tr><th>repository</th><th>upstream</th><th>versions</th><th>snapshot</th><th>published</th><th>last sync</th></tr>
 ${repositories.map(
   (repository) => html`<tr>
 <td>${repository.name}${repository.name === ROOT_REPOSITORY ? ' (also at /)' : ''}</td>
-<td>${repository.versions ?? '–'}</td>
-<td>${repository.snapshot === undefined ? '–' : html`<code>${repository.snapshot.slice(0, 16)}…</code>`}</td>
+<td>${repository.upstream} (${repository.dialect})${notesOf(repository).map((note) => html`<br><span class="bad">${note}</span>`)}</td>
+<td>${repository.versions ?? '–'}${(repository.held?.length ?? 0) === 0 ? '' : html`<br>${repository.held?.length} held`}</td>
+<td>${repository.snapshot === undefined ? '–' : html`<a href="/${repository.name}@${repository.snapshot}/repo"><code>${repository.snapshot}</code></a>`}</td>
 <td>${repository.publishedAt ?? 'not yet'}</td>
 <td>${repository.failure === undefined ? (repository.syncedAt ?? 'not yet') : html`<span class="bad">${repository.failure.code}: ${repository.failure.message}</span>`}</td>
 </tr>`,
 )}
-</table>
+</table></div>
 <p><a href="/readyz">/readyz</a> · <a href="/healthz">/healthz</a></p>
 </body></html>`);
   });
   pages.notFound((context) => context.text('nothing is served under this path\n', 404));
   return pages;
+}
+
+/** What must be said loudly of a signed repository. */
+function notesOf({ freshness, warnings }: RepositoryState): readonly string[] {
+  return [
+    ...(freshness === 'stale' ? ['stale: its signed snapshot is older than max_age allows'] : []),
+    ...(warnings ?? []),
+  ];
 }

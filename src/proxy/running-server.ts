@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import { SeraiError } from '../errors.ts';
+import { reasonOf, SeraiError } from '../errors.ts';
 import { type Mirror, openMirror } from '../mirror/mirror.ts';
 import { keepSyncing } from '../mirror/schedule.ts';
 import { type SyncDone, SyncThread } from '../mirror/sync-thread.ts';
@@ -59,7 +59,8 @@ export async function startServer(
           random: Math.random,
           signal: stopped.signal,
           sync: () => sync(repository),
-          succeeded: (report) => log.info({ repository, ...report }, describeReport(repository, report)),
+          succeeded: (report) =>
+            log.info({ repository, kind: report.kind }, describeReport(repository, report)),
           failed: ({ code, message }, wait) =>
             log.error({ repository, code }, `${message}; next try in ${Math.round(wait / 1000)} s`),
         }),
@@ -121,14 +122,23 @@ function describeReport(repository: string, report: SyncDone): string {
   }
 }
 
+/** What a person can do about it. */
+function whyNot(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE') return 'another program is there; end it, or choose another port with --listen';
+  if (code === 'EACCES') return 'this user may not; choose a port above 1023 with --listen';
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return 'this machine has no such address; see --listen';
+  return reasonOf(error);
+}
+
 function listen(server: Server, listenAt: string): Promise<string> {
   const colon = listenAt.lastIndexOf(':');
   const host = listenAt.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
   const port = Number(listenAt.slice(colon + 1));
   return new Promise((resolve, reject) => {
     const refused = (error: unknown): void => {
-      const text = `cannot listen on ${listenAt}; is another program there? Choose with --listen`;
-      reject(new SeraiError('usage', text, { cause: error }));
+      reject(new SeraiError('usage', `cannot listen on ${listenAt}: ${whyNot(error)}`, { cause: error }));
     };
     server.once('error', refused);
     const listening = (): void => {

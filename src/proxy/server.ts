@@ -105,7 +105,7 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
   });
   const drainOnce = (): Promise<void> => {
     draining = true;
-    return drain(server);
+    return drain(server, limits.drain);
   };
   return { server, drain: drainOnce, forget: () => archives.forget() };
 }
@@ -126,11 +126,13 @@ function pagesListener(mirror: Mirror, failed: (error: unknown) => string): List
 /** Kept-alive connections fall idle one after the other, so they are looked for until none is left. */
 const IDLE_LOOK_MILLISECONDS = 50;
 
-function drain(server: Server): Promise<void> {
+function drain(server: Server, patience: number): Promise<void> {
   return new Promise((resolve) => {
     const looking = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MILLISECONDS);
+    const late = setTimeout(() => server.closeAllConnections(), patience);
     server.close(() => {
       clearInterval(looking);
+      clearTimeout(late);
       resolve();
     });
     server.closeIdleConnections();

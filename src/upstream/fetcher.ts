@@ -12,7 +12,7 @@ export interface FetchRequest {
 }
 
 export interface FetchResponse {
-  /** 304 is possible only when validators were sent; everything else but 200 is thrown as `upstream-status`. */
+  /** 304 is possible only when validators were sent; everything else but 200 is thrown: 404 and 410 as `upstream-missing`, the rest as `upstream-status`. */
   readonly status: 200 | 304;
   readonly etag?: string;
   readonly lastModified?: string;

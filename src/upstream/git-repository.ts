@@ -55,7 +55,10 @@ export interface GitRepository {
     oids: Iterable<string>,
     maxBytes: number,
   ): AsyncIterable<readonly [oid: string, bytes: Uint8Array]>;
-  /** The tag of that name; undefined when there is none. Throws `limit-exceeded` beyond limits.key_file. */
+  /**
+   * The tag of that name; undefined when there is none. Throws `limit-exceeded` beyond limits.key_file, and
+   * `git-refused` for a tag object that is malformed or lies about what it tags.
+   */
   tag(name: string): Promise<GitTag | undefined>;
   /** The names of all tags that begin so (`rm/`), sorted; odd ones are passed over. */
   tagsMatching(prefix: string): Promise<readonly string[]>;
@@ -181,7 +184,13 @@ class OpenRepository implements GitRepository {
     const { bytes } = await this.object(oid, this.#options.limits.key_file + TAG_HEADER_BYTES);
     const tag = parseTag(oid, bytes);
     this.#bounded(oid, { type: 'tag', size: tag.message.length }, this.#options.limits.key_file);
-    return tag;
+    const [tagged] = await this.#reader.infos([tag.object]);
+    if (tagged?.type === tag.type) return tag;
+    const found = tagged === undefined ? 'is not there' : `is a ${tagged.type}`;
+    throw new SeraiError(
+      'git-refused',
+      `the tag object ${oid} says ${tag.type} of ${tag.object}, which ${found}`,
+    );
   }
 
   async tagsMatching(prefix: string): Promise<readonly string[]> {
@@ -207,6 +216,7 @@ class OpenRepository implements GitRepository {
     throw new SeraiError(
       'limit-exceeded',
       `the ${info.type} ${oid} has ${info.size} bytes; at most ${maxBytes} are allowed, see [limits] in serai.toml`,
+      { subject: oid },
     );
   }
 }

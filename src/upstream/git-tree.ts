@@ -5,7 +5,7 @@ import { checkObjectId } from './git-id.ts';
 import type { KnownObject, ObjectReader } from './git-objects.ts';
 import { recordsOf } from './git-records.ts';
 import { streamGit } from './git-run.ts';
-import { isTreePath, refusedKind, showPath, TreeBudget, type TreeLimits } from './tree-rules.ts';
+import { isTreePath, refused, refusedKind, showPath, TreeBudget, type TreeLimits } from './tree-rules.ts';
 
 /** All that git is asked about: the rest of a repository is neither listed nor compared (tree-rules.ts). */
 export const TREE_ROOTS: readonly string[] = ['repo', 'version', 'packages', 'compilers', 'keys', 'seal'];
@@ -39,7 +39,7 @@ export async function readGitTree(
     for (const record of records) {
       const file = readEntry(record, budget);
       // What git's fsck has passed is sorted so that whole paths are in C order (git-mktree).
-      if (file.path <= before) throw unsorted(file.path);
+      if (file.path <= before) throw refused(file.path, 'is out of order or there twice');
       before = file.path;
       files.set(file.path, file);
     }
@@ -85,11 +85,4 @@ function fileAt(files: ReadonlyMap<string, TreeFile>, path: string): TreeFile {
 
 function objectOf(file: TreeFile): KnownObject {
   return { oid: file.id.slice(file.id.indexOf(':') + 1), size: file.size };
-}
-
-function unsorted(path: string): SeraiError {
-  return new SeraiError(
-    'tree-refused',
-    `the path ${showPath(path)} is out of order or there twice; the upstream's tree is refused`,
-  );
 }

@@ -74,7 +74,11 @@ export function refuseEncoding(headers: ResponseHeaders, url: URL): void {
 /** The error for a status that is neither 200 nor a 304 that was asked for. The reason phrase is ours. */
 export function statusError(status: number, url: URL): SeraiError {
   const answer = `${status} ${STATUS_CODES[status] ?? ''}`.trim();
-  return new SeraiError('upstream-status', `GET ${showUrl(url)}: the upstream answered ${answer}`);
+  const gone = status === 404 || status === 410;
+  return new SeraiError(
+    gone ? 'upstream-missing' : 'upstream-status',
+    `GET ${showUrl(url)}: the upstream answered ${answer}`,
+  );
 }
 
 function protocolError(url: URL, what: string): SeraiError {

@@ -44,7 +44,7 @@ const DISCARD_TIME = 2_000;
 
 /**
  * A fetcher with its own connections. `fetch` throws: `address-refused`, `redirect-refused`,
- * `upstream-unreachable` (DNS, connection, TLS), `upstream-status` (all but 200, and 304 unless asked for),
+ * `upstream-unreachable` (DNS, connection, TLS), `upstream-missing` (404, 410), `upstream-status` (all else but 200, and 304 unless asked for),
  * `upstream-protocol`, `upstream-timeout`, `limit-exceeded`, `aborted`; its body also `upstream-truncated`.
  * `close` ends what is under way, as `aborted`.
  */

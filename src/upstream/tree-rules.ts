@@ -1,14 +1,25 @@
 /**
  * The rules that every tree from outside obeys, whether it comes as git, a tar or a folder (HOSTILE 15, 16,
- * and the limits below them). Pure: paths and sizes go in, a SeraiError comes out: `tree-refused` for the
+ * and the limits below them). Pure: paths and sizes go in, a TreeError comes out: `tree-refused` for the
  * form, `limit-exceeded` for a bound. Each names the path.
  */
-import { SeraiError } from '../errors.ts';
+import { type ErrorCode, SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 
 export type PathLimits = Pick<Limits, 'path_bytes' | 'path_depth'>;
 export type FileLimits = Pick<Limits, 'opam_file' | 'key_file' | 'other_file'>;
 export type TreeLimits = PathLimits & FileLimits & Pick<Limits, 'tree_entries' | 'tree_content'>;
+
+/** What may not stand in a tree. */
+export class TreeError extends SeraiError {
+  /** Of the entry, as it came: each character is one byte (latin1). */
+  readonly path: string;
+
+  constructor(code: ErrorCode, path: string, message: string) {
+    super(code, message);
+    this.path = path;
+  }
+}
 
 /** Top-level names that are regular files; nothing lies below them. */
 const ROOT_FILES: ReadonlySet<string> = new Set(['repo', 'version']);
@@ -18,6 +29,7 @@ const ROOT_FOLDERS: ReadonlySet<string> = new Set(['packages', 'compilers', 'key
 const ALLOWED = /^[A-Za-z0-9._+~/@-]+$/;
 const ABSOLUTE_OR_DOTS = /^\/|(?:^|\/)\.\.?(?:\/|$)/;
 const EMPTY_COMPONENT = /^$|\/(?:\/|$)/;
+const DEVELOPER_KEY = /^keys\/dev\/[^/]+$/;
 const SHOWN_CHARACTERS = 120;
 
 /**
@@ -69,7 +81,7 @@ export function fileLimit(path: string, limits: FileLimits): number {
 }
 
 /** The error for an entry of the tree that is neither a regular file nor a folder, such as `a symlink`. */
-export function refusedKind(path: string, kind: string): SeraiError {
+export function refusedKind(path: string, kind: string): TreeError {
   return refused(path, `is ${kind}; only regular files and folders may be in a repository`);
 }
 
@@ -90,8 +102,8 @@ interface Seen {
 
 /**
  * Counts one tree's entries and content bytes against the limits, and refuses names that a file system
- * could not keep apart: duplicates, names differing only in the case of ASCII letters, a file that is a
- * folder elsewhere. Every method but `skip` takes paths of the tree, and checks them by `checkPath`.
+ * could not keep apart: duplicates, names differing only in the case of ASCII letters (but of developer
+ * keys, for which the signed dialect has a rule of its own), a file that is a folder elsewhere. Every method but `skip` takes paths of the tree, and checks them by `checkPath`.
  */
 export class TreeBudget {
   readonly #limits: TreeLimits;
@@ -163,7 +175,7 @@ export class TreeBudget {
   }
 
   #place(path: string, kind: 'file' | 'folder'): void {
-    const folded = path.toLowerCase();
+    const folded = DEVELOPER_KEY.test(path) ? path : path.toLowerCase();
     const before = this.#seen.get(folded);
     if (before !== undefined) {
       if (before.path !== path) throw refused(path, `differs only in case from ${showPath(before.path)}`);
@@ -205,13 +217,16 @@ function depthOf(path: string): number {
   return depth;
 }
 
-function refused(path: string, why: string): SeraiError {
-  return new SeraiError('tree-refused', `the path ${showPath(path)} ${why}; the upstream's tree is refused`);
+/** The error for an entry of the tree; `why` follows its path. */
+export function refused(path: string, why: string): TreeError {
+  const message = `the path ${showPath(path)} ${why}; the upstream's tree is refused`;
+  return new TreeError('tree-refused', path, message);
 }
 
-function exceeded(path: string, name: keyof TreeLimits, limit: number, found: number): SeraiError {
-  return new SeraiError(
+function exceeded(path: string, name: keyof TreeLimits, limit: number, found: number): TreeError {
+  return new TreeError(
     'limit-exceeded',
+    path,
     `at the path ${showPath(path)} the tree exceeds ${name} = ${limit} (${found}); if the upstream is right, raise limits.${name} in serai.toml`,
   );
 }

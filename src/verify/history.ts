@@ -36,7 +36,11 @@ export interface AnnotatedTag {
   readonly message: Uint8Array;
 }
 
-export type Tag = AnnotatedTag | { readonly kind: 'lightweight' };
+export type Tag =
+  | AnnotatedTag
+  | { readonly kind: 'lightweight' }
+  /** Malformed, or beyond its limit. */
+  | { readonly kind: 'unreadable'; readonly reason: string };
 
 export interface History {
   /** The tag of that name below `refs/tags/`; undefined when there is none. */
@@ -49,9 +53,12 @@ export interface History {
   firstParentSteps(from: string, to: string): AsyncIterable<Step>;
   /** The whole difference between two commits. */
   diff(from: string, to: string): AsyncIterable<Change>;
-  /** The tree of a commit, with ids `git:<oid>`; undefined when there is no such commit. Who asks, closes it. */
+  /**
+   * The tree of a commit, with ids `git:<oid>`; undefined when there is no such commit, or its tree is refused.
+   * Who asks, closes it.
+   */
   treeAt(commit: string): Promise<Tree | undefined>;
-  /** The blobs in the order asked; one of more than `maxBytes` is an error. */
+  /** The blobs in the order asked; one of more than `maxBytes` is `limit-exceeded`, with its oid as `subject`. */
   readBlobs(
     oids: Iterable<string>,
     maxBytes: number,

@@ -198,7 +198,7 @@ describe('serve', () => {
     const port = new URL(serai.address).port;
     const second = await runSerai(['serve', ...flags(), '--listen', `127.0.0.1:${port}`]);
     expect(second.exitCode).toBe(2);
-    expect(second.stderr).toMatch(/cannot listen on .*Choose with --listen/);
+    expect(second.stderr).toMatch(/cannot listen on .*another program is there.*--listen/);
     await serai.stop();
   });
 });

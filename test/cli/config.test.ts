@@ -127,7 +127,7 @@ describe('an error names file, line, key and what was expected', () => {
       '[repository.x]\nupstream = "ftp://x"\n',
       /:2: repository\.x\.upstream: expected a URL with https/,
     ],
-    ['no upstream', '[repository.x]\ninterval = "5m"\n', /:1: repository\.x\.upstream: /],
+    ['no upstream', '[repository.x]\ninterval = "5m"\n', /:1: repository\.x\.upstream: expected the URL/],
     ['a name that is no path component', `[repository."a@b"]\n${upstream}\n`, /:1: repository\.a@b: /],
     [
       'a time that is none',
@@ -189,6 +189,28 @@ describe('an error names file, line, key and what was expected', () => {
       'a dialect that is none',
       `[repository.x]\n${upstream}\ndialect = "gpg"\n`,
       /:3: repository\.x\.dialect: /,
+    ],
+    ['a port that is none', 'listen = "127.0.0.1:99999"\n', /:1: listen: expected HOST:PORT/],
+    [
+      'a relative file',
+      '[repository.x]\nupstream = "file://relative/x"\n',
+      /:2: repository\.x\.upstream: expected a URL/,
+    ],
+    [
+      'a network without a host',
+      '[repository.x]\nupstream = "https:opam"\n',
+      /:2: repository\.x\.upstream: expected a URL/,
+    ],
+    [
+      'a capital letter in a name',
+      `[repository.Default]\n${upstream}\n`,
+      /:1: repository\.Default: expected a name of a-z/,
+    ],
+    ['no repository at all', '[repository]\n', /:1: repository: expected at least one/],
+    [
+      'a limit beyond what a timer can hold',
+      '[limits]\nmiss_wait = "60d"\n',
+      /:2: limits\.miss_wait: expected a time of at most 24 days/,
     ],
     ['a dotted key', 'limits.archive = "big"\n', /:1: limits\.archive: /],
   ])('%s', (_, text, message) => {

@@ -60,7 +60,7 @@ async function publishedFrom(offered: Offered, history: readonly Files[]): Promi
   const mirror = await TestMirror.open({ default: offered.url });
   for (const files of history) {
     await offered.offer(files);
-    await mirror.publish();
+    await mirror.sync();
   }
   const snapshot = await mirror.mirror.catalogue.currentSnapshot('default');
   if (snapshot === undefined) throw new Error('nothing was published');

@@ -65,7 +65,10 @@ export class VectorGit {
     const files: Record<string, FileSpec> = {};
     for (const path of known[0]?.content.files.keys() ?? []) if (!content.files.has(path)) files[path] = null;
     for (const [path, text] of content.files) files[path] = Buffer.from(text, 'latin1');
-    const mark = this.builder.commit({ files: { ...files, ...more }, parents: known.map((commit) => commit.mark) });
+    const mark = this.builder.commit({
+      files: { ...files, ...more },
+      parents: known.map((commit) => commit.mark),
+    });
     await this.builder.write();
     this.last = this.builder.id(mark);
     this.#commits.set(this.last, { mark, content });
@@ -81,7 +84,8 @@ export class VectorGit {
 
   /** The tag `signed-snapshot` at a commit; returns the tag object's id. */
   snapshot(commit: string, spec: TagVector = {}): Promise<string> {
-    const body = spec.body ?? `commit: "${spec.says ?? commit}"\ndate: "${spec.date ?? '2026-06-01T12:00:00Z'}"\n`;
+    const body =
+      spec.body ?? `commit: "${spec.says ?? commit}"\ndate: "${spec.date ?? '2026-06-01T12:00:00Z'}"\n`;
     return this.tag('signed-snapshot', commit, body, { by: [snapshot1], ...spec });
   }
 

@@ -89,7 +89,8 @@ export async function written(dir: string, content: SignedRepository): Promise<s
 export function judge(path: string, from: string | undefined, options: VectorOptions): Promise<Verdict> {
   const { now = NOW, anchors = [root1, root2], quorum = anchors.length, trusted, floor, ...rest } = options;
   const fingerprints = anchors.map((key) => key.fingerprint);
-  const trust = anchors.length === 0 ? { kind: 'none' as const } : { kind: 'anchors' as const, fingerprints, quorum };
+  const trust =
+    anchors.length === 0 ? { kind: 'none' as const } : { kind: 'anchors' as const, fingerprints, quorum };
   return verifyPath({
     path,
     from,
@@ -119,7 +120,11 @@ export function matches(verdict: Verdict, expected: string): void {
     if (at >= 0) open.splice(at, 1);
     return at < 0;
   });
-  const said = { missing, unexpected: open, reasons: missing.length + open.length === 0 ? [] : reasons(verdict) };
+  const said = {
+    missing,
+    unexpected: open,
+    reasons: missing.length + open.length === 0 ? [] : reasons(verdict),
+  };
   expect(said).toEqual({ missing: [], unexpected: [], reasons: [] });
 }
 

@@ -48,7 +48,7 @@ const CASES: Case[] = [
   ['partial content', 'upstream-status'],
   ['no content', 'upstream-status'],
   ['not modified', 'upstream-status'],
-  ['not found', 'upstream-status'],
+  ['not found', 'upstream-missing'],
   ['a server error', 'upstream-status'],
   ['an error page without end', 'upstream-status'],
   ['choices', 'upstream-status'],

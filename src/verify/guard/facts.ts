@@ -74,10 +74,6 @@ export function partKey(item: Item): string {
   return detached(`${item.name}${SECTION}${item.label === undefined ? '' : ` ${item.label}`}`);
 }
 
-export function isSectionKey(key: string): boolean {
-  return key.includes(SECTION);
-}
-
 /** The parts by key, in C order, each with its text. */
 export function* partsOf(facts: ReadableFacts): Generator<readonly [key: string, text: string]> {
   for (let index = 0; index < facts.keys.length; ) {

@@ -91,8 +91,10 @@ export class Guard {
       yield { class: 'equal-version', before: change.equals, after: change.id.version };
     const before = this.#removed.get(key);
     this.#removed.delete(key);
-    if (before !== undefined && change.returns)
-      yield* returnReasons(before, sourcesOfForm(formOf(change.after, factsOf)));
+    if (before === undefined || !change.returns) return;
+    const form = formOf(change.after, factsOf);
+    if (!isReadable(form)) this.#readable.set(key, before);
+    yield* returnReasons(before, sourcesOfForm(form));
   }
 }
 

@@ -2,7 +2,7 @@
 import type { ChangeSide } from '../history.ts';
 import { canonicalItems, itemsOf } from './canonical.ts';
 import type { Reason } from './classes.ts';
-import { type ChangedPart, changedParts, isSectionKey } from './facts.ts';
+import { type ChangedPart, changedParts } from './facts.ts';
 import { classOfField, classOfFile } from './file-classes.ts';
 import { showSource, sourceReasons } from './source-changes.ts';
 import { isReadable, isSourceKey, sourcesOfForm, type VersionForm, type VersionSources } from './sources.ts';
@@ -96,8 +96,8 @@ function* partReasons(parts: readonly ChangedPart[]): Generator<Reason> {
     const is = canonicalOf(after);
     if (was === is) continue;
     yield {
-      // No section but those of the sources is known.
-      class: isSectionKey(key) ? 'build-changed' : classOfField(key),
+      // A section's key is no field's name: it is judged as one that is not known.
+      class: classOfField(key),
       before: was || `${key}: absent`,
       after: is || `${key}: absent`,
     };

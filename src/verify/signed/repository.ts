@@ -1,4 +1,5 @@
 /** A repository's state while it moves on from step to step: its files, and who has which authority. */
+import { SeraiError } from '../../errors.ts';
 import type { Limits } from '../../limits.ts';
 import type { FileId, Tree } from '../../opam/tree.ts';
 import type { Violation } from '../dialect.ts';
@@ -9,7 +10,7 @@ import type { FileReader, FileRef } from './file-reader.ts';
 import type { ValidFile } from './form.ts';
 import { keyProblem, type StepAuthorities } from './key-rules.ts';
 import { placeOf, type Subject, versionPlace } from './places.ts';
-import { type Problem, violation } from './problem.ts';
+import { type Problem, problem, violation } from './problem.ts';
 import { ROOT_PATH, type RootFile, type RootReading } from './root-file.ts';
 import { type ParsedFiles, readSignedFiles } from './signed-files.ts';
 import type { FileChange, TreeStep } from './step.ts';
@@ -86,6 +87,16 @@ export class Repository {
 
   /** Moves on by one step, and says what is wrong with it; after a violation the state is of no more use. */
   async advance(step: TreeStep, judgeRoot: RootJudge | undefined): Promise<StepOutcome> {
+    try {
+      return await this.#advance(step, judgeRoot);
+    } catch (error) {
+      const tooLarge = tooLargeIn(step, error);
+      if (tooLarge === undefined) throw error;
+      return { violations: [tooLarge], removals: [] };
+    }
+  }
+
+  async #advance(step: TreeStep, judgeRoot: RootJudge | undefined): Promise<StepOutcome> {
     const refused = step.changes.flatMap(({ path, refused: problem }) =>
       problem ? [violation(problem, path)] : [],
     );
@@ -158,6 +169,13 @@ export class Repository {
       after: this.#index.version(folder),
     }));
   }
+}
+
+/** TREE: the sizes of a step's files are not known before they are read. */
+function tooLargeIn({ changes }: TreeStep, error: unknown): Violation | undefined {
+  if (!(error instanceof SeraiError) || error.code !== 'limit-exceeded') return undefined;
+  const file = changes.find(({ after }) => after === `git:${error.subject}`);
+  return file && violation(problem('TREE', error.message), file.path);
 }
 
 function fileViolations(

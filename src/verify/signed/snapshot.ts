@@ -19,6 +19,7 @@ export interface SnapshotFloor {
 /** An annotated tag's message as bytes, or what is wrong with the tag itself. Serves `rm/<commit>` too. */
 export function taggedMessage(tag: Tag | undefined, name: string, commit: string): Uint8Array | string {
   if (tag === undefined) return `there is no tag ${name}`;
+  if (tag.kind === 'unreadable') return `the tag ${name} cannot be read: ${tag.reason}`;
   if (tag.kind !== 'annotated') return `the tag ${name} is not annotated`;
   if (tag.tag !== name) return `the tag object at ${name} calls itself ${JSON.stringify(tag.tag)}`;
   if (tag.type !== 'commit') return `the tag ${name} tags a ${tag.type}, not a commit`;
