@@ -19,7 +19,8 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What is pure has neither files nor network nor processes nor a clock. */
-const IMPURE_MODULES = /^(node:)?(fs|net|http|https|tls|dns|child_process|worker_threads|timers|os|process)(\/|$)|^undici$|^better-sqlite3$/;
+const IMPURE_MODULES =
+  /^(node:)?(fs|net|http|https|tls|dns|child_process|worker_threads|timers|os|process)(\/|$)|^undici$|^better-sqlite3$/;
 const PURE_FLOORS = ['opam', 'verify'];
 
 interface Source {
@@ -62,8 +63,11 @@ describe('the house', () => {
     expect(upward).toEqual([]);
   });
 
-  it.each(sources.filter(({ floor }) => PURE_FLOORS.includes(floor)))('$path is pure', ({ imports, text }) => {
-    expect(imports.filter((name) => IMPURE_MODULES.test(name))).toEqual([]);
-    expect(text).not.toMatch(/Date\.now\(|new Date\(\)|performance\.now|Math\.random|process\.env/);
-  });
+  it.each(sources.filter(({ floor }) => PURE_FLOORS.includes(floor)))(
+    '$path is pure',
+    ({ imports, text }) => {
+      expect(imports.filter((name) => IMPURE_MODULES.test(name))).toEqual([]);
+      expect(text).not.toMatch(/Date\.now\(|new Date\(\)|performance\.now|Math\.random|process\.env/);
+    },
+  );
 });

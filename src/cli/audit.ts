@@ -20,8 +20,11 @@ export async function audit(path: string, flags: AuditFlags): Promise<0 | 1> {
   const interrupt = (): void => interrupted.abort();
   process.once('SIGTERM', interrupt);
   process.once('SIGINT', interrupt);
-  // As in `serai audit --json DIR | head`.
-  process.stdout.on('error', interrupt);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Nobody reads any more, as in `serai audit --json DIR | head`: that is no news.
+    if (error.code !== 'EPIPE') process.stderr.write(`serai: cannot write the findings: ${error.message}\n`);
+    interrupt();
+  });
   try {
     return await auditSource(path, flags, interrupted.signal);
   } catch (error) {

@@ -80,7 +80,7 @@ describe('the JSON object', () => {
       const run = await verify(git.builder.dir, ...ANCHORS, '--trusted', first, '--max-age', '30m');
       expect(run.exitCode).toBe(1);
       expect(run.verdict).toMatchObject({ verdict: 'refuse', served: [], withheld: [], root: ROOT });
-      expect(run.verdict?.['violations']).toEqual([
+      expect(run.verdict?.violations).toEqual([
         {
           rule: expect.stringMatching(/^(L1|T1)$/),
           path: expect.any(String),
@@ -95,7 +95,7 @@ describe('the JSON object', () => {
       const run = await verify(await written(join(dir, 'a'), base));
       expect(run.exitCode).toBe(0);
       expect(run.stderr).toMatch(/warning/);
-      expect(run.verdict?.['served']).toEqual(['foo.1.0']);
+      expect(run.verdict?.served).toEqual(['foo.1.0']);
     }));
 });
 
