@@ -141,9 +141,7 @@ export const configSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   repository: z
     .record(z.string().regex(REPOSITORY_NAME, 'expected a name of a-z, 0-9, _ and -'), repositorySchema)
-    .refine((repositories) => Object.keys(repositories).length > 0, {
-      message: 'expected at least one [repository.NAME]',
-    }),
+    .default({}),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -26,6 +26,10 @@ export function loadConfig(flags: ConfigFlags): Config {
   const parsed = configSchema.safeParse(overridden);
   if (!parsed.success) throw invalid(file, text, parsed.error);
   const config = parsed.data;
+  if (Object.keys(config.repository).length === 0) {
+    const nothing = complain(file, text, ['repository'], 'expected at least one [repository.NAME]');
+    throw new SeraiError('config-invalid', nothing);
+  }
   // A relative folder in a file is relative to the file, so that the server can be started from anywhere.
   const base = file === undefined || flags.data !== undefined ? '.' : dirname(file);
   return { ...config, data: resolve(base, config.data) };

@@ -119,7 +119,6 @@ describe('over git', () => {
 describe('over file://', () => {
   test.each([
     ['a folder that is not there', 'file:///nonexistent/serai'],
-    ['a URL that names no path here', 'file://elsewhere/path'],
   ])('%s is unreachable', async (_, upstream) => {
     const mirror = await TestMirror.open({ default: upstream });
     expect(await failureOf(mirror.sync())).toMatchObject({ code: 'upstream-unreachable' });

@@ -52,6 +52,7 @@ function pathOf(length: number, name: number): string {
 
 const LONG_PATHS: Readonly<Record<string, { path: string; blocks: number }>> = {
   'exactly 100 bytes': { path: pathOf(100, 20), blocks: 2 },
+  'exactly 100 bytes without a slash': { path: 'v'.repeat(100), blocks: 2 },
   '101 bytes, divided': { path: pathOf(101, 20), blocks: 2 },
   'the last component of 100 bytes': { path: pathOf(180, 100), blocks: 2 },
   'the last component of 101 bytes, in a pax header': { path: pathOf(180, 101), blocks: 4 },

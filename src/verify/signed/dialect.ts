@@ -4,10 +4,10 @@ import { DEFAULT_LIMITS } from '../../limits.ts';
 import type { Tree } from '../../opam/tree.ts';
 import type { Dialect, VerdictCache } from '../dialect.ts';
 import { treeReader } from './file-reader.ts';
-import { anchorsOf, type Trust } from './first-trust.ts';
+import { type Anchors, anchorsOf, type Trust } from './first-trust.ts';
 import { KeyRing } from './keys.ts';
 import type { ReadingLimits } from './repository.ts';
-import { type RaisedQuorums, ROOT_PATH } from './root-file.ts';
+import { type RaisedQuorums, ROOT_PATH, type RootFile } from './root-file.ts';
 import { readSignedFiles } from './signed-files.ts';
 import { parseTrustedState, printTrustedState } from './trusted-state.ts';
 import { type Settings, Verification } from './verification.ts';
@@ -38,7 +38,8 @@ export interface TrustedPoint {
 export interface SignedDialect extends Dialect {
   /**
    * The trusted state that a tree stands for which the user trusts as it is: no signature of its `keys/root` is
-   * asked for. Throws `snapshot-refused` when that file is missing or invalid.
+   * asked for. Anchors that are not among its root keys are new ones, for the next `keys/root` to meet (points 3
+   * and 4). Throws `snapshot-refused` when that file is missing or invalid.
    */
   adopt(tree: Tree, point?: TrustedPoint): Promise<string>;
 }
@@ -62,9 +63,15 @@ export function createSignedDialect(options: SignedOptions): SignedDialect {
           `the trusted tree has no valid keys/root: ${root?.reason ?? 'it is missing'}`,
         );
       }
-      return printTrustedState({ root, ...point, ...(anchors === undefined ? {} : { anchors }) });
+      const known = anchors !== undefined && lists(root.content, anchors);
+      return printTrustedState({ root, ...point, ...(known ? { anchors } : {}) });
     },
   };
+}
+
+function lists({ rootKeys }: RootFile, { fingerprints, quorum }: Anchors): boolean {
+  const listed = new Set(rootKeys.map(({ key }) => key.fingerprint));
+  return fingerprints.filter((fingerprint) => listed.has(fingerprint)).length >= quorum;
 }
 
 function settingsOf(options: SignedOptions): Settings {

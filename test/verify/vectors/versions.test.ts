@@ -1,6 +1,6 @@
 /** Levels, thresholds, bootstrap signatures and listed files on the first reading (points 6 to 8 and 13). */
 import { createHash } from 'node:crypto';
-import { ada, bob, bootstrap1, rm1, rm2, rm3, root1, snapshot1 } from '../../support/signed-keys.ts';
+import { ada, bob, bootstrap1, rm1, rm2, rm3, snapshot1 } from '../../support/signed-keys.ts';
 import { repository, type SignedRepository, type VersionSpec } from '../../support/signed-repository.ts';
 import { digest } from '../../support/signed-texts.ts';
 import { type TreeVector, treeVectors } from '../../support/vector-table.ts';
@@ -290,4 +290,3 @@ treeVectors('format 1.2', [
     `hold ${COMP}`,
   ],
 ]);
-void root1;
