@@ -1,5 +1,5 @@
 /** The parts of a mirror, put together from a configuration. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
@@ -42,7 +42,9 @@ export async function openMirror(config: Config, clock: Clock): Promise<Mirror> 
     );
   }
   const blobs = await openFileBlobs(join(config.data, 'blobs'));
-  const catalogue = await openSqliteCatalogue(join(config.data, 'catalogue.sqlite'));
+  const catalogueFile = join(config.data, 'catalogue.sqlite');
+  await refuseLostCatalogue(catalogueFile, blobs);
+  const catalogue = await openSqliteCatalogue(catalogueFile);
   const fetcher = createFetcher({
     limits: config.limits,
     allowPrivateAddresses: config.allow_private_addresses,
@@ -71,4 +73,23 @@ export async function openMirror(config: Config, clock: Clock): Promise<Mirror> 
     await catalogue.close();
   };
   return { config, clock, catalogue, blobs, fetcher, archives, served, close };
+}
+
+/**
+ * A catalogue that is gone or empty beside blobs that are there was lost, not never made: taken for a new one,
+ * all floors of trust would be zero again (HOSTILE 3).
+ */
+async function refuseLostCatalogue(file: string, blobs: Blobs): Promise<void> {
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size > 0) return;
+  for await (const _ of blobs.list()) {
+    throw new SeraiError(
+      'store-corrupt',
+      `the catalogue ${file} is lost while the blobs beside it are there; restore it from a copy, or begin anew in ` +
+        'an empty data folder',
+    );
+  }
 }

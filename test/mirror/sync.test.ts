@@ -117,12 +117,13 @@ describe('over git', () => {
 });
 
 describe('over file://', () => {
-  test.each([
-    ['a folder that is not there', 'file:///nonexistent/serai'],
-  ])('%s is unreachable', async (_, upstream) => {
-    const mirror = await TestMirror.open({ default: upstream });
-    expect(await failureOf(mirror.sync())).toMatchObject({ code: 'upstream-unreachable' });
-  });
+  test.each([['a folder that is not there', 'file:///nonexistent/serai']])(
+    '%s is unreachable',
+    async (_, upstream) => {
+      const mirror = await TestMirror.open({ default: upstream });
+      expect(await failureOf(mirror.sync())).toMatchObject({ code: 'upstream-unreachable' });
+    },
+  );
 
   test('a folder is read each time, and what did not change is not looked at', async () => {
     const folder = join(await temporaryFolder(), 'upstream');
