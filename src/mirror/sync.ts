@@ -180,9 +180,10 @@ export class RepositorySync {
 }
 
 function refusal(repository: string, violations: readonly Violation[]): SeraiError {
-  const lines = violations
-    .slice(0, SHOWN_VIOLATIONS)
-    .map(({ rule, path, message }) => `${rule} ${path}: ${message}`);
+  const lines = violations.slice(0, SHOWN_VIOLATIONS).map(({ rule, path, commit, message, keys }) => {
+    const where = commit === undefined ? path : `${path} at ${commit}`;
+    return `${rule} ${where}: ${message}${keys.length === 0 ? '' : ` (keys: ${keys.join(', ')})`}`;
+  });
   if (violations.length > lines.length) lines.push(`and ${violations.length - lines.length} more`);
   const first = `repository ${repository}: the update is refused; what was published stays`;
   return new SeraiError('snapshot-refused', [first, ...lines].join('\n  '));

@@ -156,6 +156,8 @@ interval = "1h"
   it.each(attacks)('%s: refused by %s, the last good state stays', async (_, rule, make) => {
     const { exitCode, said } = await offer(make(good.content), '2026-06-03T12:00:00Z');
     expect(said).toContain(` ${rule} `);
+    // The step's commit stands in the report, whatever the rule.
+    expect(said).toMatch(new RegExp(` ${rule} \\S+ at [0-9a-f]{40}: `));
     expect(exitCode).toBe(1);
     await clientStillHas('foo.1.0', 'foo.1.1');
   });

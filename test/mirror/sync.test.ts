@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { RepositorySync } from '../../src/mirror/sync.ts';
@@ -114,6 +114,19 @@ describe('over git', () => {
       await server.close();
     }
   });
+});
+
+test('another git upstream at the same commit is looked at all the same, once', async () => {
+  const folder = await temporaryFolder();
+  const git = await GitUpstream.create(join(folder, 'one.git'));
+  await git.commit({ ...repositoryOf('a.1'), repo: 'archive-mirrors: ["cache" "https://cache.example"]' });
+  await cp(join(folder, 'one.git'), join(folder, 'two.git'), { recursive: true });
+  const mirror = await TestMirror.open({ default: git.url });
+  // Below a git repository there is no cache to be had.
+  expect((await mirror.publish()).summary.archiveMirrors).toEqual(['https://cache.example']);
+  await mirror.restart(configOf(mirror.config.data, { default: `git+file://${folder}/two.git` }));
+  expect((await mirror.sync()).kind).toBe('unchanged');
+  expect((await mirror.sync()).kind).toBe('not-modified');
 });
 
 describe('over file://', () => {
