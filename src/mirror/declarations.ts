@@ -1,7 +1,7 @@
 /** What a tree declares of its archives: sets of checksums, each with every address that the tree has for it. */
-import { type Checksum, showChecksum } from '../hashes.ts';
+import { showChecksum } from '../hashes.ts';
 import type { ArchiveDeclaration } from '../store/catalogue.ts';
-import type { FileFacts } from './file-facts.ts';
+import type { DeclaredArchive, FileFacts } from './file-facts.ts';
 
 /** Addresses kept for one archive; the real repository needs 4. */
 const SOURCES_PER_ARCHIVE = 16;
@@ -26,15 +26,24 @@ export function declarationsOf<Piece extends Holder>(
   return [...wanted.values()].map(({ declaration, sources }) => ({ ...declaration, sources: [...sources] }));
 }
 
-export function* archivesIn(pieces: Iterable<Holder>): Iterable<ArchiveDeclaration> {
-  for (const piece of pieces) for (const file of piece.files) yield* file.archives;
+export function archivesIn(pieces: readonly Holder[]): readonly DeclaredArchive[] {
+  const archives: DeclaredArchive[] = [];
+  for (const { files } of pieces) for (const file of files) archives.push(...file.archives);
+  return archives;
 }
 
+type Identity = Pick<ArchiveDeclaration, 'checksums' | 'size'>;
+
+/** Facts of unchanged files stay the same objects from one publication to the next. */
+const KEYS = new WeakMap<Identity, string>();
+
 /** Equal for the same set of checksums with the same signed size, in whatever order and however often. */
-export function declarationKey(archive: {
-  readonly checksums: readonly Checksum[];
-  readonly size?: number;
-}): string {
-  const checksums = new Set(archive.checksums.map((checksum) => showChecksum(checksum)));
-  return `${archive.size ?? ''} ${[...checksums].sort().join(' ')}`;
+export function declarationKey(archive: Identity): string {
+  let key = KEYS.get(archive);
+  if (key === undefined) {
+    const checksums = new Set(archive.checksums.map((checksum) => showChecksum(checksum)));
+    key = `${archive.size ?? ''} ${[...checksums].sort().join(' ')}`;
+    KEYS.set(archive, key);
+  }
+  return key;
 }
