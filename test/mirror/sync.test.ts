@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { RepositorySync } from '../../src/mirror/sync.ts';
 import { serveGit } from '../support/git-http.ts';
-import { GitUpstream, manyPackages, opamPath, repositoryOf, writeFolder } from '../support/tree-builder.ts';
+import {
+  GitUpstream,
+  indexOf,
+  manyPackages,
+  opamPath,
+  repositoryOf,
+  writeFolder,
+} from '../support/tree-builder.ts';
 import { configOf, failureOf, startUpstream, TestMirror, temporaryFolder } from './test-mirror.ts';
 
 const NOTHING = { filesRead: 0, filesParsed: 0, bytesHashed: 0, piecesDeflated: 0 };
@@ -23,9 +30,8 @@ describe('over an HTTP index', () => {
 
   test('an upstream without validators is read whole, and nothing is done', async () => {
     const upstream = await startUpstream();
-    upstream.serveIndex(manyPackages(5));
-    const index = await fetch(`${upstream.url}/index.tar.gz`).then((response) => response.arrayBuffer());
-    upstream.set('/index.tar.gz', (_request, response) => response.end(Buffer.from(index)));
+    const index = indexOf(manyPackages(5));
+    upstream.set('/index.tar.gz', (_request, response) => response.end(index));
     const mirror = await TestMirror.open({ default: upstream.url });
     await mirror.publish();
     expect(await mirror.publish()).toMatchObject({ kind: 'unchanged', counts: NOTHING });
