@@ -10,6 +10,7 @@ import type { Limits } from '../limits.ts';
 import type { Blobs, StoredBlob } from '../store/blobs.ts';
 import type { Archive, Catalogue, ListedArchive } from '../store/catalogue.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
+import { shownAddress } from '../upstream/http-errors.ts';
 import { putAside } from './damaged-blobs.ts';
 import { FailureMemory, isOfTheSource } from './failure-memory.ts';
 import { Gate, KeyedGates } from './gate.ts';
@@ -187,7 +188,7 @@ export class Archives {
       } catch (error) {
         if (!isOfTheSource(error)) throw error;
         const reason = reasonOf(error);
-        const shown = withoutCredentials(address);
+        const shown = shownAddress(address);
         tried.push(reason.includes(shown) ? reason : `${shown}: ${reason}`);
         last = error;
       }
@@ -263,12 +264,4 @@ function cacheAddresses(caches: readonly string[], checksums: readonly Checksum[
 
 function hostOf(address: string): string {
   return URL.canParse(address) ? new URL(address).host : address;
-}
-
-function withoutCredentials(address: string): string {
-  if (!URL.canParse(address)) return address;
-  const url = new URL(address);
-  url.username = '';
-  url.password = '';
-  return url.href;
 }

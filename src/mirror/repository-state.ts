@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Config, RepositoryConfig } from '../config.ts';
 import type { Catalogue } from '../store/catalogue.ts';
+import { shownAddress } from '../upstream/http-errors.ts';
 import { type Freshness, freshnessOf } from './freshness.ts';
 import type { ServedIndexes } from './served-index.ts';
 import { decodeSummary, type Summary } from './summary.ts';
@@ -55,7 +56,7 @@ async function stateOf(
   const settings = config.repository[name];
   const state = {
     name,
-    upstream: shownUpstream(settings?.upstream ?? ''),
+    upstream: shownAddress(settings?.upstream ?? ''),
     dialect: settings?.dialect ?? '',
     ready: served === undefined ? snapshot !== undefined : served.current(name) !== undefined,
     ...(sync === undefined ? {} : { attemptedAt: isoDate(sync.attemptedAt) }),
@@ -97,14 +98,4 @@ function signedState(
 
 function isoDate(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
-}
-
-/** Without the password that may stand in it. */
-function shownUpstream(upstream: string): string {
-  if (!URL.canParse(upstream)) return upstream;
-  const url = new URL(upstream);
-  if (url.username === '' && url.password === '') return upstream;
-  url.username = '';
-  url.password = '';
-  return url.href;
 }

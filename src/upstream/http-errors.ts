@@ -15,6 +15,13 @@ export function withoutCredentials(url: URL): string {
   return bare.href;
 }
 
+/** An address as it may be shown: without the password that may stand in it; what is no URL stays as it is. */
+export function shownAddress(address: string): string {
+  if (!URL.canParse(address)) return address;
+  const url = new URL(address);
+  return url.username === '' && url.password === '' ? address : withoutCredentials(url);
+}
+
 /** A URL as it may stand in a message or a log: without credentials, shortened. */
 export function showUrl(url: URL): string {
   const shown = withoutCredentials(url);
