@@ -2,8 +2,11 @@
 import { z } from 'zod';
 import { limitsSchema } from './limits.ts';
 import { duration } from './units.ts';
+import { CHANGE_CLASSES } from './verify/guard/classes.ts';
+import { parsePackagePattern } from './verify/policy/package-pattern.ts';
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
 /** What a repository may be called: it is a path component of every URL, so no `@`, no `.` first. */
 export const REPOSITORY_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -38,9 +41,26 @@ const fingerprint = z
 
 const quorum = z.int().min(1);
 
+const packagePattern = z.string().refine((text) => parsePackagePattern(text) !== undefined, {
+  message:
+    'expected PACKAGE or PACKAGE{FORMULA}, such as "foo" or "foo{>= \\"1.2\\" & < \\"2\\"}"; * matches any letters',
+});
+
+/** What is done about a change of a published version (issue 4, point 3). */
+const changeAction = z.enum(['allow', 'warn', 'hold', 'refuse']);
+
+const weakAction = z.enum(['allow', 'strengthen', 'warn', 'hold']);
+
 const repositorySchema = z
   .strictObject({
-    upstream: upstreamUrl,
+    /** Either this, or `sources`. */
+    upstream: upstreamUrl.optional(),
+    /** An overlay: names of other repositories, the one that owns its names first. */
+    sources: z.array(z.string().min(1)).min(1).optional(),
+    /** Names, or beginnings of names with `*` at the end, that no later source of an overlay may bring. */
+    reserved: z
+      .array(z.string().regex(/^[A-Za-z0-9_+-]+\*?$/, 'expected a name, or its beginning and *'))
+      .default([]),
     /** Time between two syncs; each wait is stretched by up to a tenth, so that mirrors do not march in step. */
     interval: duration.default(5 * MINUTE),
     dialect: z.enum(['unsigned', 'signed']).default('unsigned'),
@@ -66,11 +86,52 @@ const repositorySchema = z
     minimum_remaining: z.number().min(0).max(1).default(0.1),
     /** Asked for an archive after all that the opam file and the upstream's `repo` name; opam's cache layout. */
     archive_fallbacks: z.array(httpUrl).default([]),
+    /** What is done about changes of published versions, by class; see verify/policy/changes.ts for the defaults. */
+    policy: z.partialRecord(z.enum(CHANGE_CLASSES), changeAction).default({}),
+    /** Time for which a version that the upstream removed is still served. */
+    keep_removed: z.union([z.literal('forever'), z.literal(0), duration]).optional(),
+    /** Archives with md5 only. */
+    weak_hashes: weakAction.optional(),
+    /** Archives without any checksum. */
+    missing_hashes: weakAction.default('allow'),
+    /** Time since this mirror first saw a version, before it is served. */
+    min_age: duration.optional(),
+    min_age_exempt: z.array(packagePattern).default([]),
+    /** Whether the versions of the very first tree wait as well. */
+    min_age_baseline: z.enum(['accept', 'wait']).default('accept'),
+    /** Never served. */
+    deny: z.array(packagePattern).default([]),
+    /** When given, nothing else is served. */
+    allow: z.array(packagePattern).optional(),
+    /** What is done about versions that an advisory names. */
+    advisories: z.enum(['ignore', 'warn', 'hold']).default('warn'),
+    /** Put the mirror's own address into the served opam files, so that no client goes upstream by itself. */
+    rewrite_sources: z.boolean().default(false),
   })
   .superRefine((repository, context) => {
-    for (const { key, message } of contradictions(repository))
+    for (const { key, message } of [...contradictions(repository), ...originProblems(repository)])
       context.addIssue({ code: 'custom', path: [key], message });
   });
+
+interface OriginKeys {
+  readonly upstream?: string | undefined;
+  readonly sources?: readonly string[] | undefined;
+  readonly dialect: string;
+}
+
+/** A repository comes from one upstream, or from other repositories; those were verified each on its own. */
+function originProblems({ upstream, sources, dialect }: OriginKeys): { key: string; message: string }[] {
+  if (upstream === undefined && sources === undefined)
+    return [{ key: 'upstream', message: 'expected the URL of an upstream, or sources = ["name", …]' }];
+  if (sources === undefined) return [];
+  if (upstream !== undefined)
+    return [{ key: 'sources', message: 'an upstream is given already; keep one of the two' }];
+  if (dialect === 'signed')
+    return [{ key: 'dialect', message: 'signatures are verified in the repositories that sources names' }];
+  return new Set(sources).size < sources.length
+    ? [{ key: 'sources', message: 'a repository is named twice' }]
+    : [];
+}
 
 /** Keys that only a signed repository heeds. */
 const SIGNED_KEYS = [
@@ -128,7 +189,14 @@ const listenAddress = z
     { message: 'expected HOST:PORT, such as "127.0.0.1:8080"' },
   );
 
-export const configSchema = z.strictObject({
+const advisoriesSchema = z.strictObject({
+  /** OSV files: a folder, a .zip or a .json file on disk, or a .zip or .json behind http:// or https://. */
+  source: z.string().min(1),
+  /** Time between two looks at it. */
+  interval: duration.default(HOUR),
+});
+
+const configObject = z.strictObject({
   /** Where clients connect: HOST:PORT. */
   listen: listenAddress.default('127.0.0.1:8080'),
   /** The folder of the blobs, the catalogue and the git objects. */
@@ -137,11 +205,49 @@ export const configSchema = z.strictObject({
   allow_private_addresses: z.boolean().default(false),
   /** Hosts that may resolve to private addresses, when not all may. */
   private_hosts: z.array(z.string().min(1)).default([]),
+  /** The address under which clients reach this mirror; needed for `rewrite_sources`. */
+  public_url: httpUrl.optional(),
+  /** Security advisories that all repositories are matched against. */
+  advisories: advisoriesSchema.optional(),
   log_level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   limits: limitsSchema.prefault({}),
   repository: z
     .record(z.string().regex(REPOSITORY_NAME, 'expected a name of a-z, 0-9, _ and -'), repositorySchema)
     .default({}),
+});
+
+interface RepositoryKeys {
+  readonly sources?: readonly string[] | undefined;
+  readonly rewrite_sources: boolean;
+}
+
+interface WholeConfig {
+  readonly public_url?: string | undefined;
+  readonly repository: Readonly<Record<string, RepositoryKeys>>;
+}
+
+function wholeProblems(config: WholeConfig): { path: string[]; message: string }[] {
+  const problems: { path: string[]; message: string }[] = [];
+  for (const [name, { sources, rewrite_sources: rewrites }] of Object.entries(config.repository)) {
+    if (rewrites && config.public_url === undefined)
+      problems.push({
+        path: ['repository', name, 'rewrite_sources'],
+        message: 'which address do clients reach this mirror by? Give public_url at the top of the file',
+      });
+    for (const source of sources ?? []) {
+      const path = ['repository', name, 'sources'];
+      const origin = config.repository[source];
+      if (origin === undefined)
+        problems.push({ path, message: `there is no repository ${source} in this file` });
+      else if (origin.sources !== undefined)
+        problems.push({ path, message: `${source} is made of sources itself; name those instead` });
+    }
+  }
+  return problems;
+}
+
+export const configSchema = configObject.superRefine((config, context) => {
+  for (const { path, message } of wholeProblems(config)) context.addIssue({ code: 'custom', path, message });
 });
 
 export type Config = z.infer<typeof configSchema>;

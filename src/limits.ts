@@ -65,6 +65,14 @@ export const limitsSchema = z.strictObject({
   /** Archive downloads at once: for all, and for each upstream host. */
   downloads: count.default(16),
   downloads_per_host: count.default(6),
+  /** Bytes of an advisory feed as it comes: a zip, or one JSON file. */
+  advisory_feed: byteCount.default(64 * MiB),
+  /** Bytes of all documents in an advisory feed's zip or folder together, decompressed. */
+  advisory_content: byteCount.default(256 * MiB),
+  /** Entries of an advisory feed's zip or folder, whether or not they are documents. */
+  advisory_files: count.default(200_000),
+  /** Bytes of one document in an advisory feed's zip or folder. */
+  advisory_file: byteCount.default(1 * MiB),
   /** Clients' connections at once. */
   client_connections: count.default(4096),
   /** Time that a client may take for one request's headers. */

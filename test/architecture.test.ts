@@ -7,10 +7,12 @@ const SRC = new URL('../src', import.meta.url).pathname;
 
 /** What each floor may import of the others, beside itself. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
-  cli: ['signing', 'proxy', 'mirror', 'verify', 'upstream', 'store', 'opam', '.'],
-  proxy: ['mirror', 'verify', 'upstream', 'store', 'opam', '.'],
-  signing: ['mirror', 'verify', 'upstream', 'store', 'opam', '.'],
-  mirror: ['verify', 'upstream', 'store', 'opam', '.'],
+  cli: ['signing', 'proxy', 'mirror', 'config', 'verify', 'upstream', 'store', 'opam', '.'],
+  proxy: ['mirror', 'config', 'verify', 'upstream', 'store', 'opam', '.'],
+  signing: ['mirror', 'config', 'verify', 'upstream', 'store', 'opam', '.'],
+  mirror: ['config', 'verify', 'upstream', 'store', 'opam', '.'],
+  // The schema of serai.toml names the classes and patterns of policy.
+  config: ['verify', 'opam', '.'],
   verify: ['opam', '.'],
   upstream: ['opam', '.'],
   store: ['opam', '.'],
@@ -39,6 +41,7 @@ function filesBelow(folder: string): string[] {
 
 function floorOf(path: string): string {
   const [first = '', ...rest] = relative(SRC, path).split('/');
+  if (first === 'config.ts') return 'config';
   return rest.length === 0 ? '.' : first;
 }
 

@@ -11,6 +11,7 @@ import type { Blobs, StoredBlob } from '../store/blobs.ts';
 import type { Archive, Catalogue, ListedArchive } from '../store/catalogue.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
 import { shownAddress } from '../upstream/http-errors.ts';
+import { type ArchiveCaches, cacheAddresses } from './archive-caches.ts';
 import { putAside } from './damaged-blobs.ts';
 import { FailureMemory, isOfTheSource } from './failure-memory.ts';
 import { Gate, KeyedGates } from './gate.ts';
@@ -30,11 +31,7 @@ export interface ArchivesOptions {
   readonly fetcher: Fetcher;
   readonly limits: Limits;
   readonly clock: Clock;
-  /** Caches in opam's layout: asked before the declared sources, and after them. */
-  readonly caches: (repository: string) => Promise<{
-    readonly before: readonly string[];
-    readonly after: readonly string[];
-  }>;
+  readonly caches: (repository: string) => Promise<ArchiveCaches>;
 }
 
 export interface FoundArchive {
@@ -254,12 +251,6 @@ function matches(archive: Archive, blob: StoredBlob): boolean {
 function kindsOf(archives: readonly Archive[]): HashKind[] {
   const kinds = new Set(archives.flatMap((archive) => archive.checksums.map(({ kind }) => kind)));
   return HASH_KINDS.filter((kind) => kinds.has(kind));
-}
-
-function cacheAddresses(caches: readonly string[], checksums: readonly Checksum[]): string[] {
-  return caches.flatMap((cache) =>
-    checksums.map(({ kind, hex }) => `${cache.replace(/\/+$/, '')}/${kind}/${hex.slice(0, 2)}/${hex}`),
-  );
 }
 
 function hostOf(address: string): string {

@@ -18,6 +18,8 @@ import { FETCHED_TAGS } from '../upstream/git-store.ts';
 import { fetchHttpIndex } from '../upstream/http-index.ts';
 import { ROOT_PATH } from '../verify/signed/root-file.ts';
 import { SNAPSHOT_TAG } from '../verify/signed/tag-messages.ts';
+import type { HeldVersion } from './accepted-state.ts';
+import type { FileFacts } from './file-facts.ts';
 import { tagOf } from './git-candidate.ts';
 import { openRepository } from './open-tree.ts';
 
@@ -42,6 +44,10 @@ export interface ChangedCandidate {
   readonly git?: { readonly commit: string; readonly repository: GitRepository };
   /** Makes the next request conditional once this candidate was accepted. */
   readonly validator?: string;
+  /** Facts of its files, by path, where they are known already: of an overlay. */
+  readonly facts?: ReadonlyMap<string, FileFacts>;
+  /** Versions that it does not have because they are held where it comes from. */
+  readonly held?: readonly HeldVersion[];
 }
 
 export type FetchedCandidate = { readonly kind: 'unchanged' } | ChangedCandidate;
@@ -61,8 +67,11 @@ export async function requestFor({
   fetcher,
 }: RequestSource): Promise<CandidateRequest> {
   const settings = config.repository[repository];
-  if (settings === undefined)
-    throw new SeraiError('usage', `there is no repository ${repository} in the configuration`);
+  if (settings?.upstream === undefined)
+    throw new SeraiError(
+      'usage',
+      `there is no repository ${repository} with an upstream in the configuration`,
+    );
   const accepted = (await catalogue.currentSnapshot(repository))?.commit;
   return {
     upstream: settings.upstream,

@@ -9,7 +9,7 @@ import { HASH_KINDS, isHexOf, measuredSha256, parseSha256, type Sha256 } from '.
 import type { Limits } from '../limits.ts';
 import { parsePackageId } from '../opam/package-id.ts';
 import { parseOpamFile } from '../opam/parser.ts';
-import { type Source, sourceOf, sourcesOf } from '../opam/sources.ts';
+import { type Source, type SourceKind, sourceOf, sourcesOf } from '../opam/sources.ts';
 import type { OpamFile } from '../opam/syntax.ts';
 import { OpamSyntaxError, sourceText, syntaxError } from '../opam/syntax.ts';
 import type { FileId, TreeFile } from '../opam/tree.ts';
@@ -20,6 +20,16 @@ import { sha256Of } from './snapshot-id.ts';
 /** An archive as an opam file declares it; `name` is an extra-source's, absent for the `url` section. */
 export interface DeclaredArchive extends ArchiveDeclaration {
   readonly name?: string;
+  /** As written; where there is one, clients drop all checksums. */
+  readonly malformed?: readonly string[];
+}
+
+/** A source that no archive of the mirror can stand for: without a checksum, or under version control. */
+export interface OtherSource {
+  readonly name?: string;
+  readonly src: string;
+  readonly kind: SourceKind;
+  readonly malformed: readonly string[];
 }
 
 export interface FileFacts {
@@ -29,6 +39,7 @@ export interface FileFacts {
   readonly size: number;
   readonly sha256: Sha256;
   readonly archives: readonly DeclaredArchive[];
+  readonly others: readonly OtherSource[];
   /** Why the file cannot be served: it is no opam file. */
   readonly problem?: string;
 }
@@ -48,14 +59,14 @@ export function findFacts(file: TreeFile, sha256: Sha256, bytes: Uint8Array, lim
   const { path, id } = file;
   const facts = { path, id, size: bytes.length, sha256 };
   const base = opamFileName(path);
-  if (base === undefined) return { ...facts, archives: [] };
+  if (base === undefined) return { ...facts, archives: [], others: [] };
   try {
     requireText(bytes);
     const parsed = parseOpamFile(bytes, { depth: limits.opam_depth });
-    return { ...facts, archives: archivesOf(parsed, base) };
+    return { ...facts, ...declaredIn(parsed, base) };
   } catch (error) {
     if (!(error instanceof OpamSyntaxError)) throw error;
-    return { ...facts, archives: [], problem: `${path}: ${reasonOf(error)}` };
+    return { ...facts, archives: [], others: [], problem: `${path}: ${reasonOf(error)}` };
   }
 }
 
@@ -86,15 +97,26 @@ export function requireText(bytes: Uint8Array): void {
   throw syntaxError(sourceText(bytes), at, 'a byte that is not UTF-8');
 }
 
-function archivesOf(file: OpamFile, base: string): readonly DeclaredArchive[] {
+function declaredIn(file: OpamFile, base: string): Pick<FileFacts, 'archives' | 'others'> {
+  const archives: DeclaredArchive[] = [];
+  const others: OtherSource[] = [];
   const sources: readonly Source[] = base === 'url' ? [sourceOf(file.items)] : sourcesOf(file);
-  return sources
-    .filter((source) => source.kind === 'archive' && source.checksums.length > 0)
-    .map((source) => ({
-      checksums: source.checksums.map(({ kind, hex }) => ({ kind, hex: copyOf(hex) })),
+  for (const source of sources) {
+    const { kind } = source;
+    const name = source.name === undefined ? {} : { name: copyOf(source.name) };
+    const malformed = source.malformed.map(copyOf);
+    if (kind !== 'archive' || source.checksums.length === 0) {
+      others.push({ ...name, src: copyOf(source.src), kind, malformed });
+      continue;
+    }
+    archives.push({
+      checksums: source.checksums.map((checksum) => ({ kind: checksum.kind, hex: copyOf(checksum.hex) })),
       sources: [source.src, ...source.mirrors].filter((url) => /^https?:\/\//i.test(url)).map(copyOf),
-      ...(source.name === undefined ? {} : { name: copyOf(source.name) }),
-    }));
+      ...name,
+      ...(malformed.length === 0 ? {} : { malformed }),
+    });
+  }
+  return { archives, others };
 }
 
 /**
@@ -109,14 +131,23 @@ const archiveRow = z.tuple([
   z.array(z.tuple([z.enum(HASH_KINDS), z.string()]).refine(([kind, hex]) => isHexOf(kind, hex))),
   z.array(z.string()),
   z.string().nullable(),
+  z.array(z.string()),
+]);
+
+const otherRow = z.tuple([
+  z.string().nullable(),
+  z.string(),
+  z.enum(['archive', 'version-control']),
+  z.array(z.string()),
 ]);
 
 const factsRow = z.tuple([
   z.string(),
-  z.string().regex(/^(git|sha256):[0-9a-f]+$/),
+  z.string().regex(/^(git|sha256|derived):[0-9a-f]+$/),
   z.int().min(0),
   z.string().refine((hex) => parseSha256(hex) !== undefined),
   z.array(archiveRow),
+  z.array(otherRow),
 ]);
 
 const factsRows = z.array(factsRow);
@@ -133,7 +164,9 @@ export function encodeFacts(files: readonly FileFacts[]): string {
         archive.checksums.map((checksum) => [checksum.kind, checksum.hex]),
         archive.sources,
         archive.name ?? null,
+        archive.malformed ?? [],
       ]),
+      file.others.map(({ name, src, kind, malformed }) => [name ?? null, src, kind, malformed]),
     ]),
   );
 }
@@ -146,15 +179,22 @@ export function decodeFacts(text: string): readonly FileFacts[] {
       cause: parsed.error,
     });
   }
-  return parsed.data.map(([path, id, size, sha256, archives]) => ({
+  return parsed.data.map(([path, id, size, sha256, archives, others]) => ({
     path,
     id: id as FileId,
     size,
     sha256: sha256 as Sha256,
-    archives: archives.map(([checksums, sources, name]) => ({
+    archives: archives.map(([checksums, sources, name, malformed]) => ({
       checksums: checksums.map(([kind, hex]) => ({ kind, hex })),
       sources,
       ...(name === null ? {} : { name }),
+      ...(malformed.length === 0 ? {} : { malformed }),
+    })),
+    others: others.map(([name, src, kind, malformed]) => ({
+      ...(name === null ? {} : { name }),
+      src,
+      kind,
+      malformed,
     })),
   }));
 }

@@ -33,10 +33,11 @@ export async function repoPiece(text: string, stored: StoredPieces): Promise<Pla
     size: content.length,
     sha256,
     archives: [],
+    others: [],
   };
   const key = pieceKey([file]);
   const known = (await stored.find([key])).get(key);
-  if (known !== undefined) return { key, files: [file], stored: known };
+  if (known !== undefined) return { key, files: [file], ...known };
   const raw = Buffer.alloc(entryLength(file.path, file.size));
   writeEntry(raw, 0, file.path, content);
   return { key, files: [file], deflated: await deflatePiece(raw) };
@@ -54,13 +55,18 @@ interface Part {
   readonly bytes: Buffer;
 }
 
-/** Keeps the new pieces, and measures the index that they make with those that were there. */
+/**
+ * Keeps the new pieces, and measures the index that they make with those that were there; `others` are kept beside
+ * them, and are no part of the index.
+ */
 export async function storeIndex(
   planned: readonly PlannedPiece[],
+  others: readonly PlannedPiece[],
   blobs: Blobs,
   catalogue: Catalogue,
 ): Promise<StoredIndex> {
-  const made = await putPieces(planned, blobs, catalogue);
+  const keys = new Set(planned.map(({ key }) => key));
+  const made = await putPieces([...planned, ...others.filter(({ key }) => !keys.has(key))], blobs, catalogue);
   const stored = planned.flatMap((piece) => ('stored' in piece ? [piece.stored] : []));
   const bytesOfStored = await readPieces(blobs, stored);
   const parts = new Map(made.map((part) => [part.piece.key, part]));

@@ -11,11 +11,14 @@ import { type DeflatedPiece, Deflations } from './gzip.ts';
 import { divide, pieceKey } from './pieces.ts';
 import { entryLength, writeEntry } from './tar-writer.ts';
 
-/** A run of the index's files, in the store already or made now. */
+/** Where a piece's bytes are: in the store already, or made now. */
+export type PieceBytes = { readonly stored: Piece } | { readonly deflated: DeflatedPiece };
+
+/** A run of the index's files. */
 export type PlannedPiece = {
   readonly key: string;
   readonly files: readonly FileFacts[];
-} & ({ readonly stored: Piece } | { readonly deflated: DeflatedPiece });
+} & PieceBytes;
 
 /** Work done, for tests and logs: what did not change must not be counted here. */
 export interface PlanCounts {
@@ -41,8 +44,10 @@ export interface PlanInput {
   /** Facts from earlier, by path; used where they are of the same bytes. */
   readonly known: ReadonlyMap<string, FileFacts>;
   readonly limits: Limits;
-  /** Those of these pieces that are in the store, by key. */
-  readonly stored: (keys: readonly string[]) => Promise<ReadonlyMap<string, Piece>>;
+  /** Those of these pieces that need not be made, by key. */
+  readonly ready: (keys: readonly string[]) => Promise<ReadonlyMap<string, PieceBytes>>;
+  /** What a file declares, where that is not what its text says: the mirror's own edits hide where archives are. */
+  readonly declared?: (path: string) => Pick<FileFacts, 'archives' | 'others'> | undefined;
 }
 
 interface Run {
@@ -52,8 +57,7 @@ interface Run {
   /** Without the versions that are left out. */
   kept: readonly FileFacts[];
   key: string;
-  stored?: Piece;
-  deflated?: DeflatedPiece;
+  bytesAre?: PieceBytes;
 }
 
 export async function planIndex(input: PlanInput): Promise<IndexPlan> {
@@ -73,19 +77,19 @@ export async function planIndex(input: PlanInput): Promise<IndexPlan> {
     const raw = rawPiece(run);
     run.bytes.clear();
     return deflations.add(raw, (deflated) => {
-      run.deflated = deflated;
+      run.bytesAre = { deflated };
     });
   };
 
   for await (const run of readRuns(incomplete, input.tree, counts)) {
     completeFacts(run, input, counts);
     settle(run);
-    if (!(await takeStored([run], input))) await make(run);
+    if (!(await takeReady([run], input))) await make(run);
     run.bytes.clear();
   }
   for (const run of complete) settle(run);
-  await takeStored(complete, input);
-  const unstored = complete.filter((run) => run.kept.length > 0 && run.stored === undefined);
+  await takeReady(complete, input);
+  const unstored = complete.filter((run) => run.kept.length > 0 && run.bytesAre === undefined);
   for await (const run of readRuns(unstored, input.tree, counts)) await make(run);
   await deflations.end();
 
@@ -123,7 +127,7 @@ async function* readRuns(runs: readonly Run[], tree: Tree, counts: PlanCounts): 
   }
 }
 
-function completeFacts(run: Run, { known, limits }: PlanInput, counts: PlanCounts): void {
+function completeFacts(run: Run, { known, limits, declared }: PlanInput, counts: PlanCounts): void {
   for (const [index, file] of run.files.entries()) {
     if (run.facts[index] !== undefined) continue;
     const bytes = bytesOf(run, file.path);
@@ -132,8 +136,14 @@ function completeFacts(run: Run, { known, limits }: PlanInput, counts: PlanCount
     const before = known.get(file.path);
     if (before?.sha256 === sha256) run.facts[index] = withId(before, file.id);
     else {
-      run.facts[index] = findFacts(file, sha256, bytes, limits);
-      counts.filesParsed += 1;
+      const said = declared?.(file.path);
+      if (said === undefined) {
+        run.facts[index] = findFacts(file, sha256, bytes, limits);
+        counts.filesParsed += 1;
+      } else {
+        const { path, id } = file;
+        run.facts[index] = { path, id, size: bytes.length, sha256, ...said };
+      }
     }
   }
 }
@@ -158,14 +168,14 @@ function withoutUnreadable(run: Run, unreadable: Map<string, string>): readonly 
 }
 
 /** True when nothing is left to be made for these runs. */
-async function takeStored(runs: readonly Run[], { stored }: PlanInput): Promise<boolean> {
+async function takeReady(runs: readonly Run[], { ready }: PlanInput): Promise<boolean> {
   const wanted = runs.filter((run) => run.kept.length > 0);
-  const found = await stored(wanted.map((run) => run.key));
+  const found = await ready(wanted.map((run) => run.key));
   for (const run of wanted) {
-    const piece = found.get(run.key);
-    if (piece !== undefined) run.stored = piece;
+    const bytesAre = found.get(run.key);
+    if (bytesAre !== undefined) run.bytesAre = bytesAre;
   }
-  return wanted.every((run) => run.stored !== undefined);
+  return wanted.every((run) => run.bytesAre !== undefined);
 }
 
 function rawPiece(run: Run): Buffer {
@@ -183,7 +193,6 @@ function bytesOf(run: Run, path: string): Uint8Array {
   throw new SeraiError('internal', `the tree was asked for ${path}, and did not give it`);
 }
 
-function plannedPiece({ key, kept, stored, deflated }: Run): PlannedPiece[] {
-  if (stored !== undefined) return [{ key, files: kept, stored }];
-  return deflated === undefined ? [] : [{ key, files: kept, deflated }];
+function plannedPiece({ key, kept, bytesAre }: Run): PlannedPiece[] {
+  return bytesAre === undefined ? [] : [{ key, files: kept, ...bytesAre }];
 }

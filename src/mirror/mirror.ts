@@ -10,9 +10,9 @@ import { openFileBlobs } from '../store/file-blobs.ts';
 import { openSqliteCatalogue } from '../store/sqlite-catalogue.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
 import { createFetcher } from '../upstream/http.ts';
+import { archiveCaches } from './archive-caches.ts';
 import { Archives } from './archives.ts';
 import { ServedIndexes } from './served-index.ts';
-import { decodeSummary } from './summary.ts';
 
 /** Sent upstream; the mirror does not pass for an opam client. */
 const USER_AGENT = 'serai';
@@ -59,13 +59,7 @@ export async function openMirror(config: Config, clock: Clock): Promise<Mirror> 
     fetcher,
     clock,
     limits: config.limits,
-    caches: async (repository) => {
-      const snapshot = await catalogue.currentSnapshot(repository);
-      return {
-        before: snapshot === undefined ? [] : decodeSummary(snapshot.summary).archiveMirrors,
-        after: config.repository[repository]?.archive_fallbacks ?? [],
-      };
-    },
+    caches: (repository) => archiveCaches(repository, config, catalogue),
   });
   const close = async (): Promise<void> => {
     await fetcher.close();

@@ -1,20 +1,33 @@
-/** From an admitted tree to a published snapshot: all of it in one transaction, or nothing. */
-import { reasonOf, SeraiError } from '../errors.ts';
+/** From an accepted tree to a published snapshot: all of it in one transaction, or nothing. */
+import { SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { packageIdOfPath, showPackageId } from '../opam/package-id.ts';
-import { type RepoFile, readRepoFile, rewriteRepoFile } from '../opam/repo.ts';
-import { readFile, type Tree } from '../opam/tree.ts';
-import type { Publication, Snapshot } from '../store/catalogue.ts';
-import type { Verdict } from '../verify/dialect.ts';
+import { readRepoFile, rewriteRepoFile } from '../opam/repo.ts';
+import type { Tree } from '../opam/tree.ts';
+import type { AcceptedTree, EventInput, Publication, Snapshot } from '../store/catalogue.ts';
+import { type AcceptedState, encodeAcceptedState } from './accepted-state.ts';
+import { servingEvents } from './change-events.ts';
 import type { BlobKeepers } from './damaged-blobs.ts';
-import { archivesIn, declarationKey, declarationsOf } from './declarations.ts';
-import { decodeFacts, type FileFacts, requireText } from './file-facts.ts';
+import { declarationsOf } from './declarations.ts';
+import { type Derivation, derive, derivedTree, editedArchives } from './derivation.ts';
+import { eventOf } from './events.ts';
+import type { FileFacts } from './file-facts.ts';
+import { newlySeen, seenTimes } from './first-seen.ts';
 import { repoPiece, storeIndex, withRepo } from './index-file.ts';
-import { type IndexPlan, type PlanCounts, type PlannedPiece, planIndex } from './index-plan.ts';
-import { bindSigned, withdrawnOf } from './signed-archives.ts';
+import {
+  type IndexPlan,
+  type PieceBytes,
+  type PlanCounts,
+  type PlannedPiece,
+  planIndex,
+} from './index-plan.ts';
+import { type LastPublication, loadLast } from './last-publication.ts';
+import { servedChange } from './served-change.ts';
+import type { ServingRules } from './serving-rules.ts';
+import { bindSigned, type SignedSources } from './signed-archives.ts';
 import { snapshotId } from './snapshot-id.ts';
 import { StoredPieces } from './stored-pieces.ts';
-import { decodeSummary, encodeSummary, type Summary } from './summary.ts';
+import { encodeSummary, type Summary, summarize } from './summary.ts';
 
 export interface PublisherOptions extends BlobKeepers {
   readonly repository: string;
@@ -22,19 +35,24 @@ export interface PublisherOptions extends BlobKeepers {
 }
 
 export interface PublishInput {
+  /** The accepted tree. */
   readonly tree: Tree;
-  /** Admitted paths in C order. */
+  /** Its paths in C order, without `repo`. */
   readonly paths: readonly string[];
-  /** Versions that are not admitted, with the reason. */
-  readonly held: Summary['held'];
-  /** Against which relative `archive-mirrors` of the upstream are read; undefined where it has no address. */
-  readonly upstreamUrl?: string;
+  readonly state: AcceptedState;
+  readonly rules: ServingRules;
   readonly commit?: string;
-  readonly verdict: Verdict;
+  readonly signed: SignedSources;
   readonly trusted?: string;
   readonly verdicts?: NonNullable<Publication['verdicts']>;
-  /** Share (0 to 1) of the present snapshot's versions that must remain. */
-  readonly minimumRemaining: number;
+  /** Versions that were seen and are held out of the tree. */
+  readonly seen?: readonly string[];
+  /** What the log tells beside the publication. */
+  readonly events: readonly EventInput[];
+  /** Facts of files from elsewhere, by path, so that they are not found again. */
+  readonly facts?: ReadonlyMap<string, FileFacts> | undefined;
+  /** Share (0 to 1) of the versions offered last that must remain; undefined when it is the same tree. */
+  readonly minimumRemaining?: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -48,53 +66,80 @@ export interface PublishOutcome {
 
 export class Publisher {
   readonly #options: PublisherOptions;
-  #known: ReadonlyMap<string, FileFacts> | undefined;
-  #current: Snapshot | undefined;
-  /** Keys of the present snapshot's pieces whose facts cannot be read back. */
-  #unreadable: ReadonlySet<string> = new Set();
+  #last: LastPublication | undefined;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
   }
 
-  /** Whether all of the present snapshot can be read back; what cannot is made anew by the next `publish`. */
-  async isWhole(): Promise<boolean> {
-    const current = await this.#options.catalogue.currentSnapshot(this.#options.repository);
-    if (current === undefined) return true;
-    const stored = await new StoredPieces(this.#options).find(current.pieces);
-    return current.pieces.every((key) => stored.has(key));
+  /** What was published last, by whichever process, with the accepted tree that it was derived from. */
+  async last(): Promise<LastPublication> {
+    this.#last = await loadLast(this.#options, this.#last);
+    return this.#last;
   }
 
-  /** Publishes the tree, or finds that it is what is served already. A failure leaves everything as it was. */
+  /** Whether all of the present snapshot can be read back; what cannot is made anew by the next `publish`. */
+  async isWhole(): Promise<boolean> {
+    const { catalogue, repository } = this.#options;
+    const current = await catalogue.currentSnapshot(repository);
+    if (current === undefined) return true;
+    const accepted = await catalogue.accepted(repository);
+    if (accepted === undefined) return false;
+    const keys = [...new Set([...current.pieces, ...accepted.pieces])];
+    const stored = await new StoredPieces(this.#options).find(keys);
+    return keys.every((key) => stored.has(key));
+  }
+
+  /** Publishes what is derived from the tree, or finds that it is what is served already. */
   async publish(input: PublishInput): Promise<PublishOutcome> {
     const { catalogue, blobs, repository, limits } = this.#options;
-    const repoBytes = input.paths.includes('repo') ? await readFile(input.tree, 'repo') : undefined;
-    const repo = parseRepo(repoBytes);
-    const known = await this.#load();
+    const { rules, now } = input;
+    const last = await this.last();
     const stored = new StoredPieces(this.#options);
     const plan = await planIndex({
       tree: input.tree,
-      paths: input.paths.filter((path) => path !== 'repo'),
-      known,
+      paths: input.paths,
+      known: input.facts === undefined ? last.accepted : new Map([...last.accepted, ...input.facts]),
       limits,
-      stored: (keys) => stored.find(keys.filter((key) => !this.#unreadable.has(key))),
+      ready: (keys) => stored.find(keys.filter((key) => !last.unreadable.has(key))),
     });
-    const summary = summarize(plan, repo, input);
-    this.#refuseEmpty(summary, input.minimumRemaining);
+    const state = withUnreadable(input.state, plan);
+    this.#refuseEmpty(state, last, input.minimumRemaining);
+    const facts = readableFacts(plan);
+    const seen = newlySeen({ ...input, last, facts });
+    const derivation = derive({
+      facts,
+      decide: rules.decide,
+      firstSeen: rules.needsAges ? seenTimes(await catalogue.firstSeen(repository), seen) : () => undefined,
+      removed: state.removed,
+      keepRemoved: rules.keepRemoved,
+      now,
+    });
+    const served = await this.#planServed(input.tree, plan, facts, derivation, last, stored);
+    const summary = summarize(served.pieces, state, derivation, rules.digest);
 
-    const id = snapshotId(plan.pieces, repoBytes);
+    const repo = readRepoFile(state.repo === undefined ? undefined : Buffer.from(state.repo, 'latin1'));
+    const repoBytes = state.repo === undefined ? undefined : Buffer.from(state.repo, 'latin1');
+    const id = snapshotId(served.pieces, repoBytes);
     const repoText = rewriteRepoFile(repo, id);
-    const planned = withRepo(plan.pieces, await repoPiece(repoText, stored));
-    const current = this.#current;
-    if (current?.id === id && !(await this.#changesAnything(current, planned, summary, input.trusted))) {
-      this.#known = factsByPath(plan);
-      return { kind: 'unchanged', snapshot: current, summary, counts: plan.counts };
+    const planned = withRepo(served.pieces, await repoPiece(repoText, stored));
+    const accepted = { pieces: plan.pieces.map(({ key }) => key), state: encodeAcceptedState(state) };
+    const counts = sumOf(plan.counts, served === plan ? undefined : served.counts);
+    const known = { accepted: byPath(plan.facts), derived: derivedFacts(served) };
+    const { current } = last;
+    if (
+      current?.id === id &&
+      !changesAnything(last, [...planned, ...plan.pieces], summary, accepted) &&
+      (input.trusted === undefined || input.trusted === (await catalogue.trusted(repository)))
+    ) {
+      this.#last = { ...last, ...known };
+      return { kind: 'unchanged', snapshot: current, summary, counts };
     }
 
-    const { pieces, fresh, size, sha256 } = await storeIndex(planned, blobs, catalogue);
+    const { pieces, fresh, size, sha256 } = await storeIndex(planned, plan.pieces, blobs, catalogue);
     const snapshot: Snapshot = {
       id,
-      publishedAt: input.now,
+      publishedAt: now,
       ...(input.commit === undefined ? {} : { commit: input.commit }),
       pieces: pieces.map((piece) => piece.key),
       size,
@@ -103,136 +148,155 @@ export class Publisher {
       summary: encodeSummary(summary),
     };
     const before = new Set(current?.pieces ?? []);
-    const bound = bindSigned(planned, input.verdict);
-    const detail = {
-      snapshot: id,
-      commit: input.commit,
-      versions: summary.versions,
-      held: summary.held.length,
-    };
+    const bound = bindSigned(planned, input.signed);
+    const { withdrawn, restored } = await servedChange({
+      repository,
+      catalogue,
+      before: last.summary,
+      held: summary.held,
+      facts: [last.accepted, facts],
+      served: bound,
+    });
+    const { versions, held } = summary;
     await catalogue.publish({
       repository,
       snapshot,
       pieces: fresh,
       archives: declarationsOf(bound, (piece) => !before.has(piece.key)),
-      withdrawn: withdrawnOf(summary.held, known, bound),
+      withdrawn,
+      restored,
+      accepted,
+      firstSeen: seen,
       ...(input.trusted === undefined ? {} : { trusted: input.trusted }),
       ...(input.verdicts === undefined ? {} : { verdicts: input.verdicts }),
-      event: { at: input.now, repository, kind: 'published', detail: JSON.stringify(detail) },
+      events: [
+        ...input.events,
+        ...servingEvents(repository, now, last.summary?.held ?? [], held),
+        eventOf('published', now, repository, {
+          snapshot: id,
+          commit: input.commit,
+          versions,
+          held: held.length,
+        }),
+      ],
     });
-    this.#known = factsByPath(plan);
-    this.#current = snapshot;
-    this.#unreadable = new Set();
-    return { kind: 'published', snapshot, summary, counts: plan.counts };
+    this.#last = {
+      ...known,
+      unreadable: new Set(),
+      current: snapshot,
+      summary,
+      state,
+      pieces: accepted.pieces,
+    };
+    return { kind: 'published', snapshot, summary, counts };
   }
 
-  /** Facts of the present snapshot's files, so that a restart does not parse them anew. */
-  async #load(): Promise<ReadonlyMap<string, FileFacts>> {
-    const { catalogue, repository } = this.#options;
-    const current = await catalogue.currentSnapshot(repository);
-    const standing = this.#current?.id;
-    this.#current = current;
-    if (this.#known !== undefined && current?.id === standing) return this.#known;
+  /** The plan itself where nothing is left out and nothing edited. */
+  async #planServed(
+    tree: Tree,
+    plan: IndexPlan,
+    facts: ReadonlyMap<string, FileFacts>,
+    derivation: Derivation,
+    last: LastPublication,
+    stored: StoredPieces,
+  ): Promise<IndexPlan> {
+    const { paths, edits } = derivation;
+    if (edits.size === 0 && paths.length === facts.size) return plan;
+    const { limits } = this.#options;
+    const made = new Map(plan.pieces.map((piece) => [piece.key, piece]));
     const known = new Map<string, FileFacts>();
-    const unreadable = new Set<string>();
-    for (const [key, piece] of await catalogue.pieces(current?.pieces ?? [])) {
-      try {
-        for (const facts of decodeFacts(piece.facts)) known.set(facts.path, facts);
-      } catch {
-        unreadable.add(key);
-      }
+    for (const path of paths) {
+      const fact = edits.has(path) ? last.derived.get(path) : facts.get(path);
+      if (fact !== undefined) known.set(path, fact);
     }
-    this.#known = known;
-    this.#unreadable = unreadable;
-    return known;
-  }
-
-  /** With the same snapshot: bytes that were lost, a trusted state that moved on, other words about it. */
-  async #changesAnything(
-    current: Snapshot,
-    planned: readonly PlannedPiece[],
-    summary: Summary,
-    trusted: string | undefined,
-  ): Promise<boolean> {
-    if (planned.some((piece) => 'deflated' in piece)) return true;
-    if (encodeSummary(summary) !== current.summary) return true;
-    if (trusted === undefined) return false;
-    return trusted !== (await this.#options.catalogue.trusted(this.#options.repository));
+    return planIndex({
+      tree: derivedTree(tree, facts, derivation, limits),
+      paths,
+      known,
+      limits,
+      ready: async (keys) => {
+        const missing = keys.filter((key) => !made.has(key) && !last.unreadable.has(key));
+        const found = new Map<string, PieceBytes>(await stored.find(missing));
+        for (const key of keys) {
+          const piece = made.get(key);
+          if (piece !== undefined) found.set(key, piece);
+        }
+        return found;
+      },
+      declared: (path) => {
+        const edit = edits.get(path);
+        const fact = facts.get(path);
+        return edit === undefined || fact === undefined ? undefined : editedArchives(fact, edit);
+      },
+    });
   }
 
   /** An upstream that lost all or nearly all is an accident or an attack: clients would end up empty. */
-  #refuseEmpty(summary: Summary, minimumRemaining: number): void {
+  #refuseEmpty(state: AcceptedState, last: LastPublication, minimumRemaining: number | undefined): void {
+    if (minimumRemaining === undefined) return;
     const { repository } = this.#options;
-    if (summary.versions === 0) {
+    const offered = readableCount(state);
+    if (offered === 0) {
       throw new SeraiError(
         'repository-empty',
         `repository ${repository}: the upstream offers no version of any package; what was published stays`,
       );
     }
-    if (this.#current === undefined) return;
-    const standing = decodeSummary(this.#current.summary).versions;
-    if (summary.versions >= standing * minimumRemaining) return;
+    const standing = last.state === undefined ? last.summary?.versions : readableCount(last.state);
+    if (standing === undefined || offered >= standing * minimumRemaining) return;
     throw new SeraiError(
       'snapshot-refused',
-      `repository ${repository}: the upstream shrank from ${standing} versions to ${summary.versions}; what was ` +
+      `repository ${repository}: the upstream shrank from ${standing} versions to ${offered}; what was ` +
         'published stays. If this is meant, lower minimum_remaining of the repository for one sync',
     );
   }
 }
 
-function factsByPath(plan: IndexPlan): ReadonlyMap<string, FileFacts> {
-  return new Map(plan.facts.map((facts) => [facts.path, facts]));
+/** With the same snapshot: bytes that were lost, an accepted tree that moved on, other words about it. */
+function changesAnything(
+  { current, state, pieces }: LastPublication,
+  planned: readonly PlannedPiece[],
+  summary: Summary,
+  accepted: AcceptedTree,
+): boolean {
+  if (planned.some((piece) => 'deflated' in piece)) return true;
+  if (encodeSummary(summary) !== current?.summary) return true;
+  if (state === undefined || encodeAcceptedState(state) !== accepted.state) return true;
+  return pieces.join() !== accepted.pieces.join();
 }
 
-function parseRepo(bytes: Uint8Array | undefined): RepoFile {
-  try {
-    if (bytes !== undefined) requireText(bytes);
-    return readRepoFile(bytes);
-  } catch (error) {
-    throw new SeraiError('tree-refused', `the upstream's file repo cannot be read: ${reasonOf(error)}`, {
-      cause: error,
-    });
-  }
+/** Facts of the files that the index has; of a version that cannot be read there are none. */
+function readableFacts(plan: IndexPlan): ReadonlyMap<string, FileFacts> {
+  return byPath(plan.pieces.flatMap(({ files }) => files));
 }
 
-function summarize(plan: IndexPlan, repo: RepoFile, input: PublishInput): Summary {
-  const packages = new Set<string>();
-  let versions = 0;
-  for (const piece of plan.pieces) {
-    for (const file of piece.files) {
-      const place = packageIdOfPath(file.path);
-      if (place?.file !== 'opam') continue;
-      packages.add(place.id.name);
-      versions += 1;
-    }
-  }
-  const archives = new Set<string>();
-  for (const archive of archivesIn(plan.pieces)) archives.add(declarationKey(archive));
-  const unreadable = [...plan.unreadable].map(([folder, reason]) => {
+function byPath(facts: readonly FileFacts[]): ReadonlyMap<string, FileFacts> {
+  return new Map(facts.map((each) => [each.path, each]));
+}
+
+function derivedFacts(plan: IndexPlan): ReadonlyMap<string, FileFacts> {
+  return byPath(plan.facts.filter(({ id }) => id.startsWith('derived:')));
+}
+
+function withUnreadable(state: AcceptedState, { unreadable }: IndexPlan): AcceptedState {
+  const found = [...unreadable].map(([folder, reason]) => {
     const place = packageIdOfPath(`${folder}opam`);
-    return { version: place === undefined ? folder : showPackageId(place.id), reason };
+    return { version: place === undefined ? folder : showPackageId(place.id), rule: 'unreadable', reason };
   });
-  const warnings = input.verdict.warnings ?? [];
-  return {
-    packages: packages.size,
-    versions,
-    archives: archives.size,
-    archiveMirrors: absoluteMirrors(repo.archiveMirrors, input.upstreamUrl),
-    held: [...input.held, ...unreadable],
-    ...(input.verdict.snapshot === undefined ? {} : { signedAt: input.verdict.snapshot.date }),
-    ...(warnings.length === 0 ? {} : { warnings }),
-    ...(input.verdict.root === undefined ? {} : { root: input.verdict.root }),
-  };
+  return { ...state, unreadable: [...state.unreadable, ...found] };
 }
 
-/** Relative mirrors are relative to the repository's address (OPAM-CLIENT.md, "The index"). */
-function absoluteMirrors(mirrors: readonly string[], upstreamUrl: string | undefined): string[] {
-  return mirrors.flatMap((mirror) => {
-    if (/^https?:\/\//i.test(mirror)) return [mirror];
-    if (upstreamUrl === undefined || /^[a-z][a-z0-9+.-]*:/i.test(mirror)) return [];
-    const base = upstreamUrl.endsWith('/') ? upstreamUrl : `${upstreamUrl}/`;
-    const address = URL.canParse(mirror, base) ? new URL(mirror, base).href : '';
-    // Nothing can be had from a path on disk or from git in opam's cache layout.
-    return /^https?:/i.test(address) ? [address] : [];
-  });
+/** What stands in no version's place was not offered as one. */
+function readableCount({ offered, unreadable }: AcceptedState): number {
+  return offered - unreadable.filter(({ version }) => !version.includes('/')).length;
+}
+
+function sumOf(a: PlanCounts, b: PlanCounts | undefined): PlanCounts {
+  if (b === undefined) return a;
+  return {
+    filesRead: a.filesRead + b.filesRead,
+    filesParsed: a.filesParsed + b.filesParsed,
+    bytesHashed: a.bytesHashed + b.bytesHashed,
+    piecesDeflated: a.piecesDeflated + b.piecesDeflated,
+  };
 }

@@ -3,27 +3,34 @@ import { type Checksum, showChecksum } from '../hashes.ts';
 import { packageIdOfPath, showPackageId } from '../opam/package-id.ts';
 import { parseChecksum } from '../opam/sources.ts';
 import type { ArchiveDeclaration } from '../store/catalogue.ts';
-import type { Verdict } from '../verify/dialect.ts';
+import type { SignedSource, Verdict } from '../verify/dialect.ts';
 import { archivesIn } from './declarations.ts';
-import type { DeclaredArchive, FileFacts } from './file-facts.ts';
-import type { Summary } from './summary.ts';
+import type { FileFacts } from './file-facts.ts';
 
 interface Holder {
   readonly key: string;
   readonly files: readonly FileFacts[];
 }
 
-/** The pieces with each archive bound to its signed size and hashes (SIGNED-FORMAT.md, points 8 and 9). */
-export function bindSigned(pieces: readonly Holder[], verdict: Verdict): readonly Holder[] {
-  const signed = [...verdict.versions.values()].some(({ sources }) => sources.length > 0);
-  if (!signed) return pieces;
-  return pieces.map((piece) => ({ ...piece, files: piece.files.map((file) => bindFile(file, verdict)) }));
+/** What the signers of each version stand for, by `name.version`; empty where nothing is signed. */
+export type SignedSources = ReadonlyMap<string, readonly SignedSource[]>;
+
+export function signedSourcesOf(verdict: Verdict): SignedSources {
+  const signed = new Map<string, readonly SignedSource[]>();
+  for (const [version, { sources }] of verdict.versions) if (sources.length > 0) signed.set(version, sources);
+  return signed;
 }
 
-function bindFile(file: FileFacts, verdict: Verdict): FileFacts {
+/** The pieces with each archive bound to its signed size and hashes (SIGNED-FORMAT.md, points 8 and 9). */
+export function bindSigned(pieces: readonly Holder[], signed: SignedSources): readonly Holder[] {
+  if (signed.size === 0) return pieces;
+  return pieces.map((piece) => ({ ...piece, files: piece.files.map((file) => bindFile(file, signed)) }));
+}
+
+function bindFile(file: FileFacts, bySigners: SignedSources): FileFacts {
   const place = packageIdOfPath(file.path);
   if (place === undefined || file.archives.length === 0) return file;
-  const sources = verdict.versions.get(showPackageId(place.id))?.sources ?? [];
+  const sources = bySigners.get(showPackageId(place.id)) ?? [];
   if (sources.length === 0) return file;
   const archives = file.archives.map((archive) => {
     const signed = sources.find(({ source }) => source === (archive.name ?? 'archive'));
@@ -40,26 +47,16 @@ function union(declared: readonly Checksum[], signed: readonly Checksum[]): Chec
   return [...declared, ...signed.filter((checksum) => !known.has(showChecksum(checksum)))];
 }
 
-/**
- * Archives of versions that were served before and are held now, but for those that another served version
- * declares: a policy holds for the blob as for the index (HOSTILE 6).
- */
-export function withdrawnOf(
-  held: Summary['held'],
-  before: ReadonlyMap<string, FileFacts>,
+/** Of these archives those that no served file declares with any of their checksums. */
+export function undeclared(
+  archives: readonly ArchiveDeclaration[],
   served: readonly Holder[],
 ): ArchiveDeclaration[] {
-  const candidates: DeclaredArchive[] = [];
-  for (const { version } of held) {
-    const name = version.slice(0, version.indexOf('.'));
-    for (const base of ['opam', 'url'])
-      candidates.push(...(before.get(`packages/${name}/${version}/${base}`)?.archives ?? []));
-  }
-  if (candidates.length === 0) return [];
+  if (archives.length === 0) return [];
   const standing = new Set<string>();
   for (const archive of archivesIn(served))
     for (const checksum of archive.checksums) standing.add(showChecksum(checksum));
-  return candidates.filter(
+  return archives.filter(
     ({ checksums }) => !checksums.some((checksum) => standing.has(showChecksum(checksum))),
   );
 }

@@ -12,15 +12,15 @@ export class StoredPieces {
   }
 
   /** Those of `keys` that are known and whose bytes are in place, by key. The others are to be made anew. */
-  async find(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>> {
-    const found = new Map<string, Piece>();
+  async find(keys: readonly string[]): Promise<ReadonlyMap<string, { readonly stored: Piece }>> {
+    const found = new Map<string, { readonly stored: Piece }>();
     for (const [key, piece] of await this.#keepers.catalogue.pieces(keys)) {
       let whole = this.#whole.get(piece.blob);
       if (whole === undefined) {
         whole = await this.#check(piece.blob);
         this.#whole.set(piece.blob, whole);
       }
-      if (whole) found.set(key, piece);
+      if (whole) found.set(key, { stored: piece });
     }
     return found;
   }

@@ -1,6 +1,11 @@
 /** What a snapshot says of itself to people and to the archive fetcher; stored as JSON beside it. */
 import { z } from 'zod';
 import { SeraiError } from '../errors.ts';
+import { packageIdOfPath, showPackageId } from '../opam/package-id.ts';
+import type { AcceptedState, HeldChange } from './accepted-state.ts';
+import { archivesIn, declarationKey } from './declarations.ts';
+import type { Derivation, RuledVersion } from './derivation.ts';
+import type { PlannedPiece } from './index-plan.ts';
 import { parseJson } from './json.ts';
 
 const summarySchema = z.object({
@@ -8,7 +13,12 @@ const summarySchema = z.object({
   versions: z.int(),
   archives: z.int(),
   archiveMirrors: z.array(z.string()),
-  held: z.array(z.object({ version: z.string(), reason: z.string() })),
+  held: z.array(z.object({ version: z.string(), rule: z.string(), reason: z.string() })),
+  keptBack: z.array(z.object({ version: z.string(), rule: z.string(), reason: z.string() })),
+  warned: z.array(z.object({ version: z.string(), rule: z.string(), reason: z.string() })),
+  removed: z.int(),
+  rules: z.string(),
+  changesAt: z.int().exactOptional(),
   signedAt: z.int().exactOptional(),
   warnings: z.array(z.string()).exactOptional(),
   root: z.object({ date: z.string(), fingerprints: z.array(z.string()), quorum: z.int() }).exactOptional(),
@@ -21,8 +31,18 @@ export interface Summary {
   readonly archives: number;
   /** Upstream's own archive caches, absolute. */
   readonly archiveMirrors: readonly string[];
-  /** Versions that upstream has and this snapshot does not, with the reason. */
-  readonly held: readonly { readonly version: string; readonly reason: string }[];
+  /** Versions that upstream has and this snapshot does not, with the rule and the reason. */
+  readonly held: readonly RuledVersion[];
+  /** Versions that are served in their last good form, and what is wrong with upstream's. */
+  readonly keptBack: readonly RuledVersion[];
+  /** What policy says of versions that are served all the same. */
+  readonly warned: readonly RuledVersion[];
+  /** Versions that are served although upstream removed them. */
+  readonly removed: number;
+  /** Digest of all that decided what is served of the accepted tree. */
+  readonly rules: string;
+  /** When time alone may change that; milliseconds since the epoch. */
+  readonly changesAt?: number;
   /** The date that the upstream signed, in milliseconds since the epoch; undefined where it signs none. */
   readonly signedAt?: number;
   /** What verification says loudly although it refuses nothing. */
@@ -46,4 +66,47 @@ export function decodeSummary(text: string): Summary {
   throw new SeraiError('store-corrupt', 'the catalogue holds a snapshot summary that cannot be read', {
     cause: parsed.error,
   });
+}
+
+/** Of the served pieces, and of what is known of the accepted tree behind them. */
+export function summarize(
+  pieces: readonly PlannedPiece[],
+  state: AcceptedState,
+  derivation: Derivation,
+  rules: string,
+): Summary {
+  const packages = new Set<string>();
+  const versions = new Set<string>();
+  for (const piece of pieces) {
+    for (const file of piece.files) {
+      const place = packageIdOfPath(file.path);
+      if (place?.file !== 'opam') continue;
+      packages.add(place.id.name);
+      versions.add(showPackageId(place.id));
+    }
+  }
+  const archives = new Set<string>();
+  for (const archive of archivesIn(pieces)) archives.add(declarationKey(archive));
+  const ofChange = ({ version, class: rule, before, after }: HeldChange): RuledVersion => ({
+    version,
+    rule,
+    reason: `${before} → ${after}`,
+  });
+  const changes = (served: HeldChange['served']): RuledVersion[] =>
+    state.held.filter((change) => change.served === served).map(ofChange);
+  return {
+    packages: packages.size,
+    versions: versions.size,
+    archives: archives.size,
+    archiveMirrors: state.archiveMirrors,
+    held: [...state.withheld, ...state.unreadable, ...changes('none'), ...derivation.held],
+    keptBack: changes('last-good'),
+    warned: derivation.warnings,
+    removed: Object.keys(state.removed).filter((version) => versions.has(version)).length,
+    rules,
+    ...(derivation.changesAt === undefined ? {} : { changesAt: derivation.changesAt }),
+    ...(state.signedAt === undefined ? {} : { signedAt: state.signedAt }),
+    ...(state.warnings.length === 0 ? {} : { warnings: state.warnings }),
+    ...(state.root === undefined ? {} : { root: state.root }),
+  };
 }

@@ -1,6 +1,6 @@
 /**
- * What lets a sync ask the upstream only for what is new. It holds for the upstream that gave it, while the
- * snapshot that it brought is the present one, and while the configuration would judge the same tree alike.
+ * What lets a sync ask the upstream only for what is new. It holds for the upstream that gave it, while the tree
+ * that it brought is the accepted one, and while the configuration would judge the same tree alike.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import { parseJson } from './json.ts';
 
 const validatorSchema = z.object({
   upstream: z.string(),
-  snapshot: z.string(),
+  accepted: z.string(),
   rules: z.string(),
   value: z.string(),
 });
@@ -20,15 +20,23 @@ export function encodeValidator(validator: SyncValidator): string {
   return JSON.stringify(validator);
 }
 
+/** Names an accepted tree by the keys of its pieces. */
+export function acceptedName(pieces: readonly string[]): string {
+  return createHash('sha256').update(pieces.join()).digest('hex');
+}
+
 /** One that cannot be read costs one whole fetch, so it is no error. */
 export function decodeValidator(text: string | undefined): SyncValidator | undefined {
   const parsed = validatorSchema.safeParse(parseJson(text));
   return parsed.success ? parsed.data : undefined;
 }
 
+/** Counts up when a newer serai might judge the same tree otherwise. */
+const FORMAT = 2;
+
 /** Differs when the same tree might be judged otherwise: a version that was held for a limit is looked at anew. */
-export function rulesOf(settings: RepositoryConfig, config: Config): string {
+export function rulesOf(settings: RepositoryConfig, config: Config, releases: string): string {
   const { upstream: _, interval: __, archive_fallbacks: ___, ...judging } = settings;
-  const rules = JSON.stringify([judging, config.limits]);
+  const rules = JSON.stringify([FORMAT, judging, config.limits, releases]);
   return createHash('sha256').update(rules).digest('hex');
 }

@@ -1,24 +1,38 @@
 /**
- * One repository's way through: fetch, verify, admit, publish. A step that fails leaves everything to its
- * right as it was, and is remembered for people.
+ * One repository's way through: fetch, verify, accept, publish. A step that fails leaves everything to its right as
+ * it was, and is remembered for people.
  */
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Config, RepositoryConfig } from '../config.ts';
-import { asSeraiError, SeraiError } from '../errors.ts';
+import { asSeraiError, type ErrorCode, SeraiError } from '../errors.ts';
 import type { Blobs } from '../store/blobs.ts';
 import type { Catalogue, SyncState } from '../store/catalogue.ts';
-import { acquireLock } from '../store/lock.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
 import type { Dialect, Violation } from '../verify/dialect.ts';
-import { admit } from './admission.ts';
-import { type ChangedCandidate, fetchCandidate, requestFor } from './fetch-candidate.ts';
+import { acceptTree } from './acceptance.ts';
+import { refreshAdvisories } from './advisories.ts';
+import { archiveCaches } from './archive-caches.ts';
+import { pinnableSources } from './derivation.ts';
+import { eventOf } from './events.ts';
+import {
+  type ChangedCandidate,
+  type FetchedCandidate,
+  fetchCandidate,
+  requestFor,
+} from './fetch-candidate.ts';
 import { createJudge, type Judge, judgeBy } from './judge.ts';
+import { acceptedTree } from './last-publication.ts';
+import { lockFetching, lockPublishing } from './locks.ts';
+import { overlayCandidate } from './overlay.ts';
 import { Publisher, type PublishOutcome } from './publisher.ts';
-import { decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
+import { Rederivation } from './rederivation.ts';
+import { type ServingRules, servingRules } from './serving-rules.ts';
+import { type SignedSources, signedSourcesOf } from './signed-archives.ts';
+import { Strengthening } from './strengthening.ts';
+import { acceptedName, decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
+import { upstreamWords } from './upstream-words.ts';
 
-export type SyncStage = 'fetching' | 'verifying' | 'publishing';
+export type SyncStage = 'fetching' | 'verifying' | 'publishing' | 'strengthening';
 
 export interface SyncOptions {
   readonly config: Config;
@@ -34,6 +48,16 @@ export interface SyncOptions {
 /** Violations that an error tells of; the first are enough to see what is wrong. */
 const SHOWN_VIOLATIONS = 20;
 
+/** What the upstream sent was looked at, and is not taken. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'limit-exceeded',
+  'archive-format',
+  'tree-refused',
+  'git-refused',
+  'snapshot-refused',
+  'repository-empty',
+]);
+
 export type SyncReport =
   /** The upstream said that nothing changed. */
   { readonly kind: 'not-modified' } | PublishOutcome;
@@ -43,22 +67,31 @@ export class RepositorySync {
   readonly #settings: RepositoryConfig;
   readonly #judge: Judge;
   readonly #publisher: Publisher;
+  readonly #rederivation: Rederivation;
+  readonly #strengthening: Strengthening;
 
   constructor(options: SyncOptions) {
     this.#options = options;
-    const settings = options.config.repository[options.repository];
+    const { config, repository, catalogue } = options;
+    const settings = config.repository[repository];
     if (settings === undefined)
-      throw new SeraiError('usage', `there is no repository ${options.repository} in the configuration`);
+      throw new SeraiError('usage', `there is no repository ${repository} in the configuration`);
     this.#settings = settings;
     this.#judge =
       options.dialect === undefined ? createJudge({ ...options, settings }) : judgeBy(options.dialect);
-    this.#publisher = new Publisher({ ...options, limits: options.config.limits });
+    this.#publisher = new Publisher({ ...options, limits: config.limits });
+    this.#rederivation = new Rederivation({ ...options, publisher: this.#publisher });
+    this.#strengthening = new Strengthening({
+      ...options,
+      limits: config.limits,
+      caches: (name) => archiveCaches(name, config, catalogue),
+    });
   }
 
   /** One sync; what went wrong is in the catalogue when this throws. */
   async run(progress: (stage: SyncStage) => void, signal?: AbortSignal): Promise<SyncReport> {
     const { catalogue, clock, repository } = this.#options;
-    const unlock = await this.#lock(signal);
+    const unlock = await lockFetching(this.#options, signal);
     try {
       const before = await catalogue.syncState(repository);
       const attemptedAt = clock.now();
@@ -69,26 +102,16 @@ export class RepositorySync {
           succeededAt: clock.now(),
           ...(validator === undefined ? {} : { validator }),
         });
-        return report;
+        return (await this.#strengthen(progress, signal)) ?? report;
       } catch (error) {
         const failure = asSeraiError(error, 'internal', `syncing ${repository}`);
         await this.#remember(failure, before, attemptedAt);
+        // What the operator wants, and time, go on while the upstream does not.
+        await this.#rederivation.run(signal).catch(() => undefined);
         throw failure;
       }
     } finally {
       unlock();
-    }
-  }
-
-  async #lock(signal: AbortSignal | undefined): Promise<() => void> {
-    const { config, clock, repository } = this.#options;
-    const lock = join(config.data, 'locks', `${repository}.sqlite`);
-    try {
-      await mkdir(dirname(lock), { recursive: true });
-      return await acquireLock(lock, config.limits.index_timeout, clock, signal);
-    } catch (error) {
-      throwIfAborted(signal);
-      throw asSeraiError(error, 'store-failed', `the lock ${lock} cannot be taken`);
     }
   }
 
@@ -98,6 +121,9 @@ export class RepositorySync {
     const { catalogue, repository } = this.#options;
     try {
       await catalogue.saveSyncState(repository, { ...before, attemptedAt: at, failure: { code, message } });
+      // Said once, not with every try.
+      if (REFUSALS.has(code) && before?.failure?.message !== message)
+        await catalogue.appendEvent(eventOf('refused', at, repository, { code, message }));
     } catch {
       // A store that cannot be written to is what failed, or comes second to it: the first error matters more.
     }
@@ -108,27 +134,27 @@ export class RepositorySync {
     progress: (stage: SyncStage) => void,
     signal: AbortSignal | undefined,
   ): Promise<{ report: SyncReport; validator: string | undefined }> {
-    const { config } = this.#options;
-    const { upstream } = this.#settings;
+    const { config, catalogue, repository } = this.#options;
     throwIfAborted(signal);
     progress('fetching');
-    const candidate = await fetchCandidate({
-      ...(await requestFor(this.#options)),
-      validator: await this.#usableValidator(before?.validator),
-      signal,
-    });
-    if (candidate.kind === 'unchanged')
-      return { report: { kind: 'not-modified' }, validator: before?.validator };
+    await refreshAdvisories({ ...this.#options, limits: config.limits, signal });
+    const candidate = await this.#fetch(before, signal);
+    if (candidate.kind === 'unchanged') {
+      const derived = await this.#rederivation.run(signal);
+      return { report: derived ?? { kind: 'not-modified' }, validator: before?.validator };
+    }
     try {
       throwIfAborted(signal);
-      const report = await this.#accept(candidate, progress, signal);
+      const rules = await servingRules(repository, { config, catalogue });
+      const report = await this.#accept(candidate, rules, progress, signal);
+      const accepted = await catalogue.accepted(repository);
       const validator =
-        candidate.validator === undefined
+        candidate.validator === undefined || accepted === undefined
           ? undefined
           : encodeValidator({
-              upstream,
-              snapshot: report.snapshot.id,
-              rules: rulesOf(this.#settings, config),
+              upstream: this.#origin,
+              accepted: acceptedName(accepted.pieces),
+              rules: rulesOf(this.#settings, config, rules.releases),
               value: candidate.validator,
             });
       return { report, validator };
@@ -137,31 +163,89 @@ export class RepositorySync {
     }
   }
 
+  /** The address of the upstream, or the names of the sources. */
+  get #origin(): string {
+    const { upstream, sources } = this.#settings;
+    return upstream ?? (sources ?? []).join(' ');
+  }
+
+  async #fetch(before: SyncState | undefined, signal: AbortSignal | undefined): Promise<FetchedCandidate> {
+    const validator = await this.#usableValidator(before?.validator);
+    const { sources } = this.#settings;
+    if (sources !== undefined) return overlayCandidate(sources, validator, this.#options);
+    return fetchCandidate({ ...(await requestFor(this.#options)), validator, signal });
+  }
+
   async #accept(
     candidate: ChangedCandidate,
+    rules: ServingRules,
     progress: (stage: SyncStage) => void,
     signal: AbortSignal | undefined,
   ): Promise<PublishOutcome> {
-    const { clock, repository } = this.#options;
+    const { config, catalogue, clock, repository } = this.#options;
+    const { upstream, minimum_remaining: minimumRemaining } = this.#settings;
     const now = clock.now();
     progress('verifying');
-    const { verdict, settle, ...judgement } = await this.#judge.judge(candidate, now);
+    const { verdict, settle, trusted, verdicts } = await this.#judge.judge(candidate, now);
     if (verdict.violations.length > 0) throw refusal(repository, verdict.violations);
     throwIfAborted(signal);
-    progress('publishing');
-    const commit = candidate.git?.commit;
-    const outcome = await this.#publisher.publish({
-      tree: candidate.tree,
-      ...admit(verdict),
-      verdict,
-      ...judgement,
-      upstreamUrl: this.#settings.upstream,
-      minimumRemaining: this.#settings.minimum_remaining,
-      now,
-      ...(commit === undefined ? {} : { commit }),
-    });
-    settle();
-    return outcome;
+    const words = await upstreamWords(candidate.tree, verdict, upstream);
+    const unlock = await lockPublishing(this.#options, signal);
+    try {
+      const last = await this.#publisher.last();
+      const tree = await acceptedTree(this.#options, last);
+      const accepted = await acceptTree({
+        repository,
+        candidate: candidate.tree,
+        verdict,
+        heldElsewhere: candidate.held,
+        previous: tree === undefined || last.state === undefined ? undefined : { tree, state: last.state },
+        policy: rules.changes,
+        keepRemoved: rules.keepRemoved,
+        released: rules.released,
+        firstSeen: (name) => catalogue.firstSeen(repository, name),
+        depth: config.limits.opam_depth,
+        now,
+      });
+      throwIfAborted(signal);
+      progress('publishing');
+      const commit = candidate.git?.commit;
+      const outcome = await this.#publisher.publish({
+        ...accepted,
+        state: { ...words, ...accepted.state, unreadable: [] },
+        // Read under the lock: a decision made while the upstream was fetched counts.
+        rules: await servingRules(repository, { config, catalogue }),
+        signed: withoutHeld(signedSourcesOf(verdict), accepted.state.held),
+        ...(trusted === undefined ? {} : { trusted }),
+        ...(verdicts === undefined ? {} : { verdicts }),
+        facts: candidate.facts,
+        minimumRemaining,
+        now,
+        ...(commit === undefined ? {} : { commit }),
+      });
+      settle();
+      return outcome;
+    } finally {
+      unlock();
+    }
+  }
+
+  /** Fetches what is to be pinned, and serves it so; undefined when there was nothing, or nothing could be had. */
+  async #strengthen(
+    progress: (stage: SyncStage) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<PublishOutcome | undefined> {
+    const { config, catalogue, repository } = this.#options;
+    const { pinned } = await servingRules(repository, { config, catalogue });
+    if (!pinned.weak && !pinned.missing) return undefined;
+    const { accepted } = await this.#publisher.last();
+    const archives = new Map(pinnableSources(accepted.values(), pinned));
+    if (archives.size === 0) return undefined;
+    for (const { key } of await catalogue.pins(repository)) archives.delete(key);
+    if (archives.size === 0) return undefined;
+    progress('strengthening');
+    if ((await this.#strengthening.run(archives, signal)) === 0) return undefined;
+    return this.#rederivation.run(signal);
   }
 
   /**
@@ -171,12 +255,20 @@ export class RepositorySync {
   async #usableValidator(text: string | undefined): Promise<string | undefined> {
     const { catalogue, config, repository } = this.#options;
     const validator = decodeValidator(text);
-    if (validator === undefined || validator.upstream !== this.#settings.upstream) return undefined;
-    if (validator.rules !== rulesOf(this.#settings, config)) return undefined;
-    const current = await catalogue.currentSnapshot(repository);
-    if (current?.id !== validator.snapshot || !(await this.#publisher.isWhole())) return undefined;
-    return validator.value;
+    if (validator === undefined || validator.upstream !== this.#origin) return undefined;
+    const { releases } = await servingRules(repository, { config, catalogue });
+    if (validator.rules !== rulesOf(this.#settings, config, releases)) return undefined;
+    const accepted = await catalogue.accepted(repository);
+    const isCurrent = accepted !== undefined && acceptedName(accepted.pieces) === validator.accepted;
+    return isCurrent && (await this.#publisher.isWhole()) ? validator.value : undefined;
   }
+}
+
+/** A version in its last good form is not the one that was signed last. */
+function withoutHeld(signed: SignedSources, held: readonly { readonly version: string }[]): SignedSources {
+  if (held.length === 0) return signed;
+  const versions = new Set(held.map(({ version }) => version));
+  return new Map([...signed].filter(([version]) => !versions.has(version)));
 }
 
 function refusal(repository: string, violations: readonly Violation[]): SeraiError {

@@ -1,7 +1,9 @@
 /** What is trusted of a signed repository, and a person's decisions about it: for `serai trust`. */
+
 import { SeraiError } from '../errors.ts';
 import type { RootOfTrust } from '../verify/dialect.ts';
 import { createSignedDialect } from '../verify/signed/dialect.ts';
+import { eventOf } from './events.ts';
 import { fetchCandidate, requestFor } from './fetch-candidate.ts';
 import { historyOf } from './git-candidate.ts';
 import type { Mirror } from './mirror.ts';
@@ -72,20 +74,18 @@ export async function acceptAnchors(
   const record = decodeTrust(await mirror.catalogue.trusted(repository));
   const fingerprints = [...new Set(anchors.fingerprints)].sort();
   const accepted = { fingerprints, quorum: anchors.quorum };
-  await mirror.catalogue.saveTrusted(repository, encodeTrust({ ...record, anchors: accepted }), {
-    at: mirror.clock.now(),
+  await mirror.catalogue.saveTrusted(
     repository,
-    kind: 'trust-accepted',
-    detail: JSON.stringify(accepted),
-  });
+    encodeTrust({ ...record, anchors: accepted }),
+    eventOf('trust-accepted', mirror.clock.now(), repository, accepted),
+  );
 }
 
 /** Forgets all that is trusted, floors too: the next sync begins anew. What is published stays. */
 export async function forgetTrust(mirror: Mirror, repository: string): Promise<void> {
-  await mirror.catalogue.saveTrusted(repository, encodeTrust({}), {
-    at: mirror.clock.now(),
+  await mirror.catalogue.saveTrusted(
     repository,
-    kind: 'trust-forgotten',
-    detail: '{}',
-  });
+    encodeTrust({}),
+    eventOf('trust-forgotten', mirror.clock.now(), repository, {}),
+  );
 }

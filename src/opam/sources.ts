@@ -24,7 +24,18 @@ export interface Source {
 }
 
 /** `src`, or one of the names it had before opam 2.0. */
-const SRC_FIELDS = ['src', 'archive', 'http', 'git', 'darcs', 'hg', 'local', 'rsync'];
+export const SRC_FIELDS: readonly string[] = [
+  'src',
+  'archive',
+  'http',
+  'git',
+  'darcs',
+  'hg',
+  'local',
+  'rsync',
+];
+/** Those that leave it to the address whether it is an archive. */
+export const ARCHIVE_FIELDS: readonly string[] = ['src', 'archive', 'http'];
 const VERSION_CONTROL = /^(git|hg|darcs|rsync|ssh|file)(\+|:)|\.git(#|$)|^[^/@:]+@[^/:]+:/;
 
 /** The file's sources: the `url` section's first, then the extra-sources in the file's order. */
@@ -39,7 +50,7 @@ export function sourcesOf(file: OpamFile): readonly Source[] {
 
 /** The items of one `url` or `extra-source` section, or of an opam 1.2 `url` file. */
 export function sourceOf(items: readonly Item[]): Source {
-  const srcField = SRC_FIELDS.find((name) => plainString(field(items, name)) !== undefined) ?? 'src';
+  const srcField = srcFieldOf(items);
   const src = plainString(field(items, srcField)) ?? '';
   const checksums: Checksum[] = [];
   const malformed: string[] = [];
@@ -49,7 +60,7 @@ export function sourceOf(items: readonly Item[]): Source {
     else checksums.push(checksum);
   }
   const subpath = plainString(field(items, 'subpath'));
-  const archive = srcField === 'src' || srcField === 'archive' || srcField === 'http';
+  const archive = ARCHIVE_FIELDS.includes(srcField);
   return {
     src,
     mirrors: plainStrings(field(items, 'mirrors')) ?? [],
@@ -60,13 +71,18 @@ export function sourceOf(items: readonly Item[]): Source {
   };
 }
 
+/** The name of the field that says where the source is; `src` when none does. */
+export function srcFieldOf(items: readonly Item[]): string {
+  return SRC_FIELDS.find((name) => plainString(field(items, name)) !== undefined) ?? 'src';
+}
+
 /** A string as opam wants it in these fields, where it reads nothing that has parentheses around it. */
 function plainString(value: Value | undefined): string | undefined {
   return value?.kind === 'string' ? value.text : undefined;
 }
 
 /** The strings of a list or a lone one; none for an absent field, undefined when anything else stands there. */
-function plainStrings(value: Value | undefined): readonly string[] | undefined {
+export function plainStrings(value: Value | undefined): readonly string[] | undefined {
   const strings = elementsOf(value).map((element) => plainString(element));
   return strings.every((text) => text !== undefined) ? strings : undefined;
 }

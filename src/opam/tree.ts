@@ -4,11 +4,11 @@
  */
 
 /**
- * What a file's bytes are known by inside one kind of tree: `git:<oid>` or `sha256:<hex>`. Two files with
- * the same id have the same bytes, so whoever has parsed or verified one need not look at the other;
- * different ids say nothing.
+ * What a file's bytes are known by inside one kind of tree: `git:<oid>`, `sha256:<hex>`, or `derived:<hex>` for
+ * what the mirror itself makes of a file by a rule. Two files with the same id have the same bytes, so whoever has
+ * parsed or verified one need not look at the other; different ids say nothing.
  */
-export type FileId = `git:${string}` | `sha256:${string}`;
+export type FileId = `git:${string}` | `sha256:${string}` | `derived:${string}`;
 
 export interface TreeFile {
   /** Relative, with `/`; each character is one byte (latin1). */

@@ -18,7 +18,7 @@ export class ArchiveTable {
   readonly #list: Database.Statement<[number, number, string]>;
   readonly #listed: Database.Statement<[string, string, string], Row>;
   readonly #declaring: Database.Statement<[string, string], Row>;
-  readonly #withdraw: Database.Statement<[number, number]>;
+  readonly #setWithdrawn: Database.Statement<[number, number, number]>;
   readonly #link: Database.Statement<[number, number]>;
 
   constructor(database: Database.Database, blobs: KnownBlobTable) {
@@ -54,8 +54,8 @@ export class ArchiveTable {
        LEFT JOIN blob ON blob.id = archive.blob
        WHERE wanted.kind = ? AND wanted.hex = ?`,
     );
-    this.#withdraw = database.prepare(
-      'UPDATE listing SET withdrawn = 1 WHERE repository = ? AND archive = ?',
+    this.#setWithdrawn = database.prepare(
+      'UPDATE listing SET withdrawn = ? WHERE repository = ? AND archive = ?',
     );
     this.#link = database.prepare('UPDATE archive SET blob = ? WHERE id = ?');
   }
@@ -79,13 +79,15 @@ export class ArchiveTable {
 
   /** Every archive that declares all of the checksums, of whatever size. Before `list`, which takes it back. */
   withdraw(repository: number, declarations: readonly ArchiveDeclaration[]): void {
-    for (const { checksums } of declarations) {
-      const wanted = checksums.map((checksum) => showChecksum(checksum));
-      for (const archive of this.related(checksums)) {
-        const declared = new Set(archive.checksums.map((checksum) => showChecksum(checksum)));
-        if (wanted.every((checksum) => declared.has(checksum))) this.#withdraw.run(repository, archive.id);
-      }
-    }
+    this.#mark(repository, declarations, 1);
+  }
+
+  /**
+   * Takes back `withdraw`, for the same archives; what the repository never listed stays unlisted. Before
+   * `withdraw`, so that an archive which one publication both restores and withdraws is not answered for.
+   */
+  restore(repository: number, declarations: readonly ArchiveDeclaration[]): void {
+    this.#mark(repository, declarations, 0);
   }
 
   listed(repository: string, checksum: Checksum): readonly ListedArchive[] {
@@ -134,6 +136,18 @@ export class ArchiveTable {
       );
     }
     this.#link.run(blobRow, id);
+  }
+
+  #mark(repository: number, declarations: readonly ArchiveDeclaration[], withdrawn: 0 | 1): void {
+    for (const { checksums } of declarations) {
+      const wanted = checksums.map((checksum) => showChecksum(checksum));
+      for (const archive of this.related(checksums)) {
+        const declared = new Set(archive.checksums.map((checksum) => showChecksum(checksum)));
+        if (wanted.every((checksum) => declared.has(checksum))) {
+          this.#setWithdrawn.run(withdrawn, repository, archive.id);
+        }
+      }
+    }
   }
 
   #rowOf(declaration: ArchiveDeclaration): number {

@@ -70,11 +70,77 @@ export interface Publication {
   readonly archives: readonly ArchiveDeclaration[];
   /** Archives that the repository listed and must not answer for any more, until one is declared again. */
   readonly withdrawn?: readonly ArchiveDeclaration[];
+  /**
+   * Archives that were withdrawn and may be answered for again, where the repository listed them. As with
+   * `withdrawn`, each stands for every archive that declares all of its checksums, also beside others. One that
+   * is both withdrawn and restored ends withdrawn; one that `archives` declares ends listed.
+   */
+  readonly restored?: readonly ArchiveDeclaration[];
+  /** What the snapshot was derived from; its pieces are among `pieces` or known. Replaces the one before. */
+  readonly accepted?: AcceptedTree;
+  /** Kept for ever; one that is known already (repository, version, identity) stays as it was. */
+  readonly firstSeen?: readonly FirstSeen[];
   /** Verdicts that are new or other than before, and versions that have none any more. */
   readonly verdicts?: { readonly replaced: readonly StoredVerdict[]; readonly dropped: readonly string[] };
   /** The dialect's trusted state after this snapshot; opaque here. Written in the same transaction. */
   readonly trusted?: string;
-  readonly event: EventInput;
+  /** At least one. */
+  readonly events: readonly EventInput[];
+}
+
+/** The upstream's tree as it was taken in, before what policy makes of it for clients. */
+export interface AcceptedTree {
+  /** Keys of its pieces in C order of their first path. */
+  readonly pieces: readonly string[];
+  /** Opaque here. */
+  readonly state: string;
+}
+
+/** That a version had an archive identity, and when that was first so on this mirror. Append-only. */
+export interface FirstSeen {
+  /** `name.version`. */
+  readonly version: string;
+  /** Its sets of checksums, in one order; opaque here. */
+  readonly identity: string;
+  /** Milliseconds since the epoch, by the mirror's clock. */
+  readonly at: number;
+  /** It stood in the first tree that was ever accepted. */
+  readonly baseline: boolean;
+}
+
+/** What a person decided beside the configuration, until it is undone. */
+export interface Decision {
+  readonly kind: 'denial' | 'release';
+  /** Undefined for every repository. */
+  readonly repository?: string;
+  /** Of a denial `PACKAGE[FORMULA]` in canonical form, of a release `name.version`. */
+  readonly subject: string;
+  /** For people. */
+  readonly reason: string;
+  /** Of a release: the form of the version that is released; opaque here, empty for a denial. */
+  readonly form: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** Strong hashes of an archive that its opam file has only weak ones of, or none; kept for ever. */
+export interface Pin {
+  /** The weak checksums in one order, or the address where there is none. */
+  readonly key: string;
+  /** Of the bytes that were fetched: at least SHA-256 and SHA-512. */
+  readonly checksums: readonly Checksum[];
+  /** In bytes. */
+  readonly size: number;
+  readonly at: number;
+}
+
+/** The last advisory feed that could be read. */
+export interface StoredFeed {
+  readonly fetchedAt: number;
+  /** Opaque here. */
+  readonly advisories: string;
+  /** What makes the next request conditional. */
+  readonly validator?: string;
 }
 
 /** What verification found of one version, kept under the name of all that it depends on. */
@@ -117,7 +183,7 @@ export interface SyncState {
 
 export interface Catalogue {
   /**
-   * One transaction: pieces, snapshot, listings, trusted state, event, and the current snapshot moves. A
+   * One transaction: all that it names, or nothing, and the current snapshot moves. A
    * snapshot that was published before becomes the current one again. A known piece moves to the new place,
    * but the same key for other tar bytes is refused. Sources of an archive that is listed again are replaced;
    * those of several declarations of one archive in one publication are joined.
@@ -159,6 +225,31 @@ export interface Catalogue {
   linkArchive(archive: number, blob: Sha256): Promise<void>;
   /** Forgets a blob: its digests and every archive's link to it. */
   forgetBlob(id: Sha256): Promise<void>;
+
+  accepted(repository: string): Promise<AcceptedTree | undefined>;
+  /** Of a repository, or of one package's versions; by version, then time, then identity. */
+  firstSeen(repository: string, packageName?: string): Promise<readonly FirstSeen[]>;
+  /** All, by time. */
+  decisions(): Promise<readonly Decision[]>;
+  /** Replaces the decision of the same kind about the same subject and repository; the event goes with it. */
+  saveDecision(decision: Decision, event: EventInput): Promise<void>;
+  /** False, and no event, when there is no such decision. */
+  dropDecision(
+    decision: Pick<Decision, 'kind' | 'repository' | 'subject'>,
+    event: EventInput,
+  ): Promise<boolean>;
+  pins(repository: string): Promise<readonly Pin[]>;
+  /** A pin is for ever: one that is known already stays as it was, and then there is no event. */
+  savePin(repository: string, pin: Pin, event: EventInput): Promise<void>;
+  feed(source: string): Promise<StoredFeed | undefined>;
+  saveFeed(source: string, feed: StoredFeed): Promise<void>;
+  /**
+   * A number that is another one once another connection has written anything; this connection's own writes
+   * do not change it. Numbers of two connections cannot be compared. Ask before reading what depends on it: a
+   * write between the two is then noticed the next time. At once, not a promise: it is asked before every
+   * answer to a client, so that a decision holds from the moment it is written.
+   */
+  version(): number;
 
   appendEvent(event: EventInput): Promise<void>;
   /** Oldest first, from a sequence number on. */

@@ -125,8 +125,78 @@ WHEN NEW.sequence IS NOT (SELECT ifnull(max(sequence), 0) + 1 FROM event)
 BEGIN SELECT RAISE(ABORT, 'an event must follow the last one'); END;
 `;
 
+const SECOND = `
+-- What the current snapshot was derived from; "pieces" as in snapshot.
+CREATE TABLE accepted (
+  repository INTEGER PRIMARY KEY REFERENCES repository (id),
+  pieces TEXT NOT NULL,
+  state TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE first_seen (
+  repository INTEGER NOT NULL REFERENCES repository (id),
+  version TEXT NOT NULL,
+  identity TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  baseline INTEGER NOT NULL CHECK (baseline IN (0, 1)),
+  PRIMARY KEY (repository, version, identity)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER first_seen_is_not_updated BEFORE UPDATE ON first_seen
+BEGIN SELECT RAISE(ABORT, 'what was first seen is never changed'); END;
+
+CREATE TRIGGER first_seen_is_not_deleted BEFORE DELETE ON first_seen
+BEGIN SELECT RAISE(ABORT, 'what was first seen is never deleted'); END;
+
+-- Against INSERT OR REPLACE, which deletes without asking the trigger above.
+CREATE TRIGGER first_seen_is_not_replaced BEFORE INSERT ON first_seen
+WHEN EXISTS (
+  SELECT 1 FROM first_seen
+  WHERE repository = NEW.repository AND version = NEW.version AND identity = NEW.identity
+)
+BEGIN SELECT RAISE(ABORT, 'what was first seen is never replaced'); END;
+
+-- By the name of the repository, which may have to be denied something before it is ever synced. An empty
+-- one means every repository; NULL would not do, since two NULL are not the same in a key.
+CREATE TABLE decision (
+  kind TEXT NOT NULL CHECK (kind IN ('denial', 'release')),
+  repository TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  form TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (kind, repository, subject)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pin (
+  repository INTEGER NOT NULL REFERENCES repository (id),
+  key TEXT NOT NULL,
+  checksums TEXT NOT NULL,
+  size INTEGER NOT NULL CHECK (size >= 0),
+  at INTEGER NOT NULL,
+  PRIMARY KEY (repository, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER pin_is_not_updated BEFORE UPDATE ON pin
+BEGIN SELECT RAISE(ABORT, 'pins are never changed'); END;
+
+CREATE TRIGGER pin_is_not_deleted BEFORE DELETE ON pin
+BEGIN SELECT RAISE(ABORT, 'pins are never deleted'); END;
+
+CREATE TRIGGER pin_is_not_replaced BEFORE INSERT ON pin
+WHEN EXISTS (SELECT 1 FROM pin WHERE repository = NEW.repository AND key = NEW.key)
+BEGIN SELECT RAISE(ABORT, 'pins are never replaced'); END;
+
+CREATE TABLE feed (
+  source TEXT PRIMARY KEY,
+  fetched_at INTEGER NOT NULL,
+  advisories TEXT NOT NULL,
+  validator TEXT
+) STRICT;
+`;
+
 /** SQL texts; the first takes an empty file to version 1, and so on. */
-export const MIGRATIONS: readonly string[] = [FIRST];
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND];
 
 /**
  * Brings the database to the version of the last step. Each step is one transaction under the write lock, so

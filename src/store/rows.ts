@@ -35,6 +35,23 @@ export function optionalIntegerIn(row: Row, column: string): number | undefined 
   return row[column] === null ? undefined : integerIn(row, column);
 }
 
+/** SQLite has no booleans. */
+export function flagIn(row: Row, column: string): boolean {
+  const value = row[column];
+  if (value !== 0 && value !== 1) throw corrupt(column, '0 or 1');
+  return value === 1;
+}
+
+export function choiceIn<Choice extends string>(
+  row: Row,
+  column: string,
+  choices: readonly Choice[],
+): Choice {
+  const value = choices.find((choice) => choice === row[column]);
+  if (value === undefined) throw corrupt(column, `one of ${choices.join(', ')}`);
+  return value;
+}
+
 export function sha256In(row: Row, column: string): Sha256 {
   const id = parseSha256(textIn(row, column));
   if (id === undefined) throw corrupt(column, 'a SHA-256');

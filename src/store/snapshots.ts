@@ -1,26 +1,23 @@
-/** Snapshots, and the pieces of compressed index that they share. */
+/** The snapshots that were published, the greatest publication of each repository being the current one. */
 import type Database from 'better-sqlite3';
-import { SeraiError } from '../errors.ts';
 import type { Sha256 } from '../hashes.ts';
-import type { Piece, Snapshot } from './catalogue.ts';
-import { integerIn, optionalTextIn, type Row, sha256In, textIn, textListIn } from './rows.ts';
+import type { Snapshot } from './catalogue.ts';
+import { type PieceTable, pieceListColumns, pieceListIn } from './pieces.ts';
+import { integerIn, optionalTextIn, type Row, sha256In, textIn } from './rows.ts';
 
-/** A snapshot names 1,200 pieces: their row numbers take a tenth of what their keys would. */
 const SELECT_SNAPSHOT = `
-  SELECT snapshot.*, json_array_length(snapshot.pieces) AS piece_count,
-    (SELECT json_group_array(piece.key ORDER BY item.key)
-     FROM json_each(snapshot.pieces) AS item JOIN piece ON piece.id = item.value) AS piece_keys
+  SELECT snapshot.*, ${pieceListColumns('snapshot')}
   FROM snapshot JOIN repository ON repository.id = snapshot.repository
   WHERE repository.name = ?`;
 
 export class SnapshotTable {
+  readonly #pieces: PieceTable;
   readonly #newest: Database.Statement<[string, number], Row>;
   readonly #byId: Database.Statement<[string, string], Row>;
   readonly #save: Database.Statement<[Row]>;
-  readonly #pieceByKey: Database.Statement<[string], Row>;
-  readonly #savePiece: Database.Statement<[Piece]>;
 
-  constructor(database: Database.Database) {
+  constructor(database: Database.Database, pieces: PieceTable) {
+    this.#pieces = pieces;
     this.#newest = database.prepare(`${SELECT_SNAPSHOT} ORDER BY snapshot.publication DESC LIMIT ?`);
     this.#byId = database.prepare(`${SELECT_SNAPSHOT} AND snapshot.id = ?`);
     this.#save = database.prepare(
@@ -29,13 +26,6 @@ export class SnapshotTable {
        SELECT @repository, @id, ifnull(max(publication), 0) + 1,
          @publishedAt, @commit, @pieces, @size, @sha256, @repo, @summary
        FROM snapshot WHERE repository = @repository`,
-    );
-    this.#pieceByKey = database.prepare('SELECT * FROM piece WHERE key = ?');
-    this.#savePiece = database.prepare(
-      `INSERT INTO piece (key, blob, "offset", length, raw_length, crc32, facts)
-       VALUES (@key, @blob, @offset, @length, @rawLength, @crc32, @facts)
-       ON CONFLICT (key) DO UPDATE SET blob = excluded.blob, "offset" = excluded."offset",
-         length = excluded.length, facts = excluded.facts`,
     );
   }
 
@@ -48,45 +38,14 @@ export class SnapshotTable {
     return row === undefined ? undefined : toSnapshot(row);
   }
 
-  findPieces(keys: readonly string[]): ReadonlyMap<string, Piece> {
-    const found = new Map<string, Piece>();
-    for (const key of keys) {
-      const row = this.#pieceByKey.get(key);
-      if (row !== undefined) found.set(key, toPiece(row));
-    }
-    return found;
-  }
-
-  /**
-   * A known piece moves to its new place, as after its blob was lost. The same key for other tar bytes is
-   * refused: it would change every older snapshot that has the piece.
-   */
-  savePiece(piece: Piece): void {
-    const known = this.#pieceByKey.get(piece.key);
-    if (known !== undefined) {
-      const { rawLength, crc32 } = toPiece(known);
-      if (rawLength !== piece.rawLength || crc32 !== piece.crc32) {
-        throw new SeraiError('internal', `the piece ${piece.key} is published again with other bytes`);
-      }
-    }
-    this.#savePiece.run(piece);
-  }
-
   /** Makes it the current one; after its pieces, inside a transaction that holds the write lock. */
   save(repository: number, snapshot: Snapshot): void {
-    const pieces = snapshot.pieces.map((key) => {
-      const row = this.#pieceByKey.get(key);
-      if (row === undefined) {
-        throw new SeraiError('internal', `the snapshot ${snapshot.id} names the unknown piece ${key}`);
-      }
-      return integerIn(row, 'id');
-    });
     this.#save.run({
       repository,
       id: snapshot.id,
       publishedAt: snapshot.publishedAt,
       commit: snapshot.commit ?? null,
-      pieces: JSON.stringify(pieces),
+      pieces: this.#pieces.rowsOf(snapshot.pieces, `the snapshot ${snapshot.id}`),
       size: snapshot.size,
       sha256: snapshot.sha256,
       repo: snapshot.repo,
@@ -97,34 +56,15 @@ export class SnapshotTable {
 
 function toSnapshot(row: Row): Snapshot {
   const id = sha256In(row, 'id');
-  const pieces = textListIn(row, 'piece_keys');
-  if (pieces.length !== integerIn(row, 'piece_count')) {
-    throw new SeraiError(
-      'store-corrupt',
-      `pieces of the snapshot ${id} are missing from the catalogue; put back a backup, or publish it again`,
-    );
-  }
   const commit = optionalTextIn(row, 'commit_id');
   return {
     id,
     publishedAt: integerIn(row, 'published_at'),
     ...(commit === undefined ? {} : { commit }),
-    pieces,
+    pieces: pieceListIn(row, `the snapshot ${id}`),
     size: integerIn(row, 'size'),
     sha256: sha256In(row, 'sha256'),
     repo: textIn(row, 'repo'),
     summary: textIn(row, 'summary'),
-  };
-}
-
-function toPiece(row: Row): Piece {
-  return {
-    key: textIn(row, 'key'),
-    blob: sha256In(row, 'blob'),
-    offset: integerIn(row, 'offset'),
-    length: integerIn(row, 'length'),
-    rawLength: integerIn(row, 'raw_length'),
-    crc32: integerIn(row, 'crc32'),
-    facts: textIn(row, 'facts'),
   };
 }

@@ -1,30 +1,32 @@
 /**
  * The catalogue in one SQLite file. Every thread and process has its own connection: readers see the last
  * whole transaction and never wait; writers wait for one another. Nothing is told across connections, so
- * whoever serves asks `currentSnapshot` again, or is told by the one that published.
+ * whoever serves asks `version` whether another one has written.
  */
 import type Database from 'better-sqlite3';
 import type { Checksum, Sha256 } from '../hashes.ts';
-import { ArchiveTable } from './archives.ts';
 import type {
+  AcceptedTree,
   Archive,
   Catalogue,
+  Decision,
   EventInput,
+  FirstSeen,
   ListedArchive,
   LoggedEvent,
   Piece,
+  Pin,
   Publication,
   Snapshot,
+  StoredFeed,
   StoredVerdict,
   SyncState,
 } from './catalogue.ts';
 import { catalogueFailure } from './catalogue-errors.ts';
-import { EventLog } from './events.ts';
-import { type KnownBlob, KnownBlobTable } from './known-blobs.ts';
-import { RepositoryTable } from './repositories.ts';
-import { SnapshotTable } from './snapshots.ts';
+import type { DecisionKey } from './decisions.ts';
+import type { KnownBlob } from './known-blobs.ts';
 import { connect } from './sqlite-connection.ts';
-import { VerdictTable } from './verdicts.ts';
+import { Tables } from './tables.ts';
 
 export interface SqliteCatalogueOptions {
   /** Milliseconds for which a write waits while another connection writes; default 10,000. */
@@ -51,113 +53,149 @@ export async function openSqliteCatalogue(
 class SqliteCatalogue implements Catalogue {
   readonly #file: string;
   readonly #database: Database.Database;
-  readonly #repositories: RepositoryTable;
-  readonly #snapshots: SnapshotTable;
-  readonly #archives: ArchiveTable;
-  readonly #blobs: KnownBlobTable;
-  readonly #verdicts: VerdictTable;
-  readonly #events: EventLog;
+  readonly #tables: Tables;
+  readonly #version: Database.Statement<[], unknown>;
 
   constructor(file: string, database: Database.Database) {
     this.#file = file;
     this.#database = database;
-    this.#repositories = new RepositoryTable(database);
-    this.#snapshots = new SnapshotTable(database);
-    this.#blobs = new KnownBlobTable(database);
-    this.#archives = new ArchiveTable(database, this.#blobs);
-    this.#verdicts = new VerdictTable(database);
-    this.#events = new EventLog(database);
+    this.#tables = new Tables(database);
+    this.#version = database.prepare<[], unknown>('PRAGMA data_version').pluck();
   }
 
   publish(publication: Publication): Promise<void> {
-    return this.#write(`publish ${publication.repository}`, () => {
-      const repository = this.#repositories.rowOf(publication.repository);
-      for (const piece of publication.pieces) this.#snapshots.savePiece(piece);
-      this.#snapshots.save(repository, publication.snapshot);
-      this.#archives.withdraw(repository, publication.withdrawn ?? []);
-      this.#archives.list(repository, publication.archives);
-      const { trusted, verdicts } = publication;
-      if (verdicts !== undefined) this.#verdicts.save(repository, verdicts.replaced, verdicts.dropped);
-      if (trusted !== undefined) this.#repositories.saveTrusted(repository, trusted);
-      this.#events.append(publication.event);
-    });
+    return this.#write(`publish ${publication.repository}`, () => this.#tables.publish(publication));
   }
 
   currentSnapshot(repository: string): Promise<Snapshot | undefined> {
-    return this.#read('find a snapshot', () => this.#snapshots.newest(repository, 1)[0]);
+    return this.#read('find a snapshot', () => this.#tables.snapshots.newest(repository, 1)[0]);
   }
 
   snapshot(repository: string, id: Sha256): Promise<Snapshot | undefined> {
-    return this.#read('find a snapshot', () => this.#snapshots.find(repository, id));
+    return this.#read('find a snapshot', () => this.#tables.snapshots.find(repository, id));
   }
 
   snapshots(repository: string, limit: number): Promise<readonly Snapshot[]> {
-    return this.#read('list snapshots', () => this.#snapshots.newest(repository, limit));
+    return this.#read('list snapshots', () => this.#tables.snapshots.newest(repository, limit));
   }
 
   pieces(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>> {
-    return this.#read('find pieces', () => this.#snapshots.findPieces(keys));
+    return this.#read('find pieces', () => this.#tables.pieces.find(keys));
   }
 
   trusted(repository: string): Promise<string | undefined> {
-    return this.#read('find trusted state', () => this.#repositories.trusted(repository));
+    return this.#read('find trusted state', () => this.#tables.repositories.trusted(repository));
   }
 
   saveTrusted(repository: string, trusted: string, event: EventInput): Promise<void> {
     return this.#write(`save the trusted state of ${repository}`, () => {
-      this.#repositories.saveTrusted(this.#repositories.rowOf(repository), trusted);
-      this.#events.append(event);
+      this.#tables.repositories.saveTrusted(this.#tables.repositories.rowOf(repository), trusted);
+      this.#tables.events.append(event);
     });
   }
 
   verdicts(repository: string, packageName?: string): Promise<readonly StoredVerdict[]> {
-    return this.#read('find verdicts', () => this.#verdicts.find(repository, packageName));
+    return this.#read('find verdicts', () => this.#tables.verdicts.find(repository, packageName));
   }
 
   syncState(repository: string): Promise<SyncState | undefined> {
-    return this.#read('find the state of a sync', () => this.#repositories.syncState(repository));
+    return this.#read('find the state of a sync', () => this.#tables.repositories.syncState(repository));
   }
 
   saveSyncState(repository: string, state: SyncState): Promise<void> {
     return this.#write(`save the state of the sync of ${repository}`, () =>
-      this.#repositories.saveSyncState(this.#repositories.rowOf(repository), state),
+      this.#tables.repositories.saveSyncState(this.#tables.repositories.rowOf(repository), state),
     );
   }
 
   listed(repository: string, checksum: Checksum): Promise<readonly ListedArchive[]> {
-    return this.#read('find archives', () => this.#archives.listed(repository, checksum));
+    return this.#read('find archives', () => this.#tables.archives.listed(repository, checksum));
   }
 
   related(checksums: readonly Checksum[]): Promise<readonly Archive[]> {
-    return this.#read('find archives', () => this.#archives.related(checksums));
+    return this.#read('find archives', () => this.#tables.archives.related(checksums));
   }
 
   recordBlob(blob: KnownBlob): Promise<void> {
-    return this.#write(`record the blob ${blob.id}`, () => this.#blobs.record(blob));
+    return this.#write(`record the blob ${blob.id}`, () => this.#tables.blobs.record(blob));
   }
 
   blobsWith(checksum: Checksum): Promise<readonly KnownBlob[]> {
-    return this.#read('find blobs', () => this.#blobs.with(checksum));
+    return this.#read('find blobs', () => this.#tables.blobs.with(checksum));
   }
 
   blob(id: Sha256): Promise<KnownBlob | undefined> {
-    return this.#read('find a blob', () => this.#blobs.find(id));
+    return this.#read('find a blob', () => this.#tables.blobs.find(id));
   }
 
   linkArchive(archive: number, blob: Sha256): Promise<void> {
-    return this.#write(`link the archive ${archive}`, () => this.#archives.link(archive, blob));
+    return this.#write(`link the archive ${archive}`, () => this.#tables.archives.link(archive, blob));
   }
 
   forgetBlob(id: Sha256): Promise<void> {
-    return this.#write(`forget the blob ${id}`, () => this.#blobs.forget(id));
+    return this.#write(`forget the blob ${id}`, () => this.#tables.blobs.forget(id));
+  }
+
+  accepted(repository: string): Promise<AcceptedTree | undefined> {
+    return this.#read('find an accepted tree', () => this.#tables.accepted.find(repository));
+  }
+
+  firstSeen(repository: string, packageName?: string): Promise<readonly FirstSeen[]> {
+    return this.#read('find what was first seen', () => this.#tables.firstSeen.find(repository, packageName));
+  }
+
+  decisions(): Promise<readonly Decision[]> {
+    return this.#read('list decisions', () => this.#tables.decisions.all());
+  }
+
+  saveDecision(decision: Decision, event: EventInput): Promise<void> {
+    return this.#write(`save the ${decision.kind} of ${decision.subject}`, () => {
+      this.#tables.decisions.save(decision);
+      this.#tables.events.append(event);
+    });
+  }
+
+  dropDecision(key: DecisionKey, event: EventInput): Promise<boolean> {
+    return this.#write(`drop the ${key.kind} of ${key.subject}`, () => {
+      const dropped = this.#tables.decisions.drop(key);
+      if (dropped) this.#tables.events.append(event);
+      return dropped;
+    });
+  }
+
+  pins(repository: string): Promise<readonly Pin[]> {
+    return this.#read('list pins', () => this.#tables.pins.all(repository));
+  }
+
+  savePin(repository: string, pin: Pin, event: EventInput): Promise<void> {
+    return this.#write(`pin ${pin.key}`, () => {
+      if (this.#tables.pins.add(this.#tables.repositories.rowOf(repository), pin))
+        this.#tables.events.append(event);
+    });
+  }
+
+  feed(source: string): Promise<StoredFeed | undefined> {
+    return this.#read('find an advisory feed', () => this.#tables.feeds.find(source));
+  }
+
+  saveFeed(source: string, feed: StoredFeed): Promise<void> {
+    return this.#write(`save the advisory feed ${source}`, () => this.#tables.feeds.save(source, feed));
+  }
+
+  version(): number {
+    try {
+      return Number(this.#version.get());
+    } catch (error) {
+      throw catalogueFailure('ask for the version', this.#file, error);
+    }
   }
 
   appendEvent(event: EventInput): Promise<void> {
-    return this.#write('append an event', () => this.#events.append(event));
+    return this.#write('append an event', () => this.#tables.events.append(event));
   }
 
   events(from: number, limit: number): Promise<readonly LoggedEvent[]> {
-    return this.#read('list events', () => this.#events.from(from, limit));
+    return this.#read('list events', () => this.#tables.events.from(from, limit));
   }
 
   close(): Promise<void> {
@@ -176,9 +214,9 @@ class SqliteCatalogue implements Catalogue {
   }
 
   /** One transaction that takes the write lock first: what it reads cannot change before it writes. */
-  async #write(doing: string, action: () => void): Promise<void> {
+  async #write<T>(doing: string, action: () => T): Promise<T> {
     try {
-      this.#database.transaction(action).immediate();
+      return this.#database.transaction(action).immediate();
     } catch (error) {
       throw catalogueFailure(doing, this.#file, error);
     }

@@ -41,6 +41,14 @@ describe('without a file', () => {
         interval: 300_000,
         dialect: 'unsigned',
         minimum_remaining: 0.1,
+        reserved: [],
+        policy: {},
+        missing_hashes: 'allow',
+        min_age_exempt: [],
+        min_age_baseline: 'accept',
+        deny: [],
+        advisories: 'warn',
+        rewrite_sources: false,
       },
     });
     expect(config).toMatchObject({

@@ -36,7 +36,7 @@ describe('a signed size', () => {
       snapshot,
       pieces: [],
       archives: [{ checksums: [checksum('sha256')], size, sources }],
-      event: sampleEvent(1),
+      events: [sampleEvent(1)],
     });
     return fixture;
   }

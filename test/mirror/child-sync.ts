@@ -78,7 +78,7 @@ const holding: Dialect = {
 const config = configSchema.parse({
   data,
   allow_private_addresses: true,
-  repository: { default: { upstream } },
+  repository: { default: { upstream, keep_removed: 0 } },
 });
 const mirror = await openMirror(config, systemClock);
 const sync = new RepositorySync({

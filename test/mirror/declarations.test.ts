@@ -113,6 +113,7 @@ describe('sets of checksums', () => {
       size: 1,
       sha256: sha256Of(Buffer.from('x')),
       archives: [{ checksums: [of('one')], sources }],
+      others: [],
     };
     const [declared] = declarationsOf([{ files: [file] }], () => true);
     expect(declared?.sources).toEqual(sources.slice(0, 16));

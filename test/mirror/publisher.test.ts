@@ -98,15 +98,19 @@ const BROKEN: Files = { [opamPath('b.1')]: 'opam-version: "2.0"\nbuild: [\n' };
 
 describe('an opam file that does not parse', () => {
   test('holds that version with line and column, and everything else moves on', async () => {
-    const { mirror, upstream } = await published(repositoryOf('a.1', 'b.1'));
-    upstream.serveIndex({
+    const { mirror } = await published({
       ...repositoryOf('a.1', 'a.2', 'b.2'),
       ...BROKEN,
       'packages/b/b.1/files/fix': 'patch',
     });
-    const { summary } = await mirror.publish();
+    const current = await mirror.mirror.catalogue.currentSnapshot('default');
+    const summary = decodeSummary(current?.summary ?? '');
     expect(summary.held).toEqual([
-      { version: 'b.1', reason: expect.stringMatching(/^packages\/b\/b\.1\/opam: line 3, column 0/) },
+      {
+        version: 'b.1',
+        rule: 'unreadable',
+        reason: expect.stringMatching(/^packages\/b\/b\.1\/opam: line 3, column 0/),
+      },
     ]);
     expect(summary).toMatchObject({ packages: 2, versions: 3 });
     expect(Object.keys(await mirror.files())).toEqual([
@@ -115,6 +119,19 @@ describe('an opam file that does not parse', () => {
       opamPath('b.2'),
       'repo',
     ]);
+  });
+
+  test('was served before: its last good form is served on', async () => {
+    const { mirror, upstream } = await published(repositoryOf('a.1', 'b.1'));
+    upstream.serveIndex({ ...repositoryOf('a.1', 'a.2'), ...BROKEN, 'packages/b/b.1/files/fix': 'patch' });
+    const { summary } = await mirror.publish();
+    expect(summary).toMatchObject({ packages: 2, versions: 3, held: [] });
+    expect(summary.keptBack).toEqual([
+      { version: 'b.1', rule: 'checksum-dropped', reason: expect.stringContaining('line 3, column 0') },
+    ]);
+    const files = await mirror.files();
+    expect(Object.keys(files)).toEqual([opamPath('a.1'), opamPath('a.2'), opamPath('b.1'), 'repo']);
+    expect(files[opamPath('b.1')]).toBe(version('b.1')[opamPath('b.1')]);
   });
 
   test('has its archives not listed', async () => {
@@ -216,7 +233,7 @@ test('past snapshots stay readable, and one that comes back is the present one a
   expect(third.counts.piecesDeflated).toBe(0);
   expect(await mirror.index()).toEqual(firstIndex);
   expect((await mirror.mirror.served.past('default', second.id))?.snapshot.id).toBe(second.id);
-  expect(await mirror.events()).toEqual(['published', 'published', 'published']);
+  expect(await mirror.events()).toEqual(['published', 'published', 'changed', 'published']);
 });
 
 test('other words about the same tree are published too: its caches are elsewhere now', async () => {

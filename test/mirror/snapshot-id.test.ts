@@ -31,7 +31,7 @@ async function idOf(files: Files): Promise<string> {
     paths: allPaths(tree).filter((path) => path !== 'repo' && !path.startsWith('seal/')),
     known: new Map(),
     limits: DEFAULT_LIMITS,
-    stored: async () => new Map(),
+    ready: async () => new Map(),
   });
   return snapshotId(pieces, tree.files.has('repo') ? await readFile(tree, 'repo') : undefined);
 }

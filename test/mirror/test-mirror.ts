@@ -39,7 +39,8 @@ export function configOf(
   limits: Limits = {},
 ): Config {
   const repository = Object.fromEntries(
-    Object.entries(upstreams).map(([name, upstream]) => [name, { upstream }]),
+    // What upstream removes goes at once: how long it stays is a matter of test/mirror/policy*.
+    Object.entries(upstreams).map(([name, upstream]) => [name, { upstream, keep_removed: 0 as const }]),
   );
   return configSchema.parse({ data, allow_private_addresses: true, limits, repository });
 }

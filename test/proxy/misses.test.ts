@@ -173,7 +173,7 @@ describe('every listed hash is verified before the first byte of a 200', () => {
   });
 
   test('md5 alone is enough where nothing else is listed', async () => {
-    const fixture = await mirrorOf()
+    const fixture = await mirrorOf({ repository: { default: { weak_hashes: 'allow' } } })
       .package('old.1', { archive: BYTES, checksums: ['md5'] })
       .forTest();
     expect((await fixture.get(fixture.path('old.1', 'md5'))).body.equals(BYTES)).toBe(true);

@@ -111,7 +111,8 @@ describe('the page', () => {
   test('shows no password of an upstream', async () => {
     const fixture = await mirrorOf().forTest({ sync: false });
     const settings = fixture.mirror.config.repository.default;
-    if (settings !== undefined) settings.upstream = settings.upstream.replace('//', '//user:hunter2@');
+    if (settings?.upstream !== undefined)
+      settings.upstream = settings.upstream.replace('//', '//user:hunter2@');
     fixture.upstream.set('/default/index.tar.gz', status(401));
     await expect(fixture.sync()).rejects.toThrow();
     for (const path of ['/', '/readyz'])

@@ -158,7 +158,7 @@ describe('a repository answers for what it lists itself', () => {
   });
 
   test('an archive that a past snapshot listed stays', async () => {
-    const fixture = await mirrorOf()
+    const fixture = await mirrorOf({ repository: { default: { keep_removed: 0 } } })
       .package('keep.1', { archive: OTHER })
       .package('old.1', { archive: BYTES })
       .forTest();

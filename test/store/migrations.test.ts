@@ -2,12 +2,14 @@
 import { writeFile } from 'node:fs/promises';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { findBrokenEvent } from '../../src/store/events.ts';
 import { MIGRATIONS, migrate } from '../../src/store/migrations.ts';
 import { openSqliteCatalogue } from '../../src/store/sqlite-catalogue.ts';
 import { expectOnlyFirst } from '../support/catalogue-conformance.ts';
 import { makeTestFolder, type TestFolder } from '../support/store-folders.ts';
 import { runScript } from '../support/store-processes.ts';
-import { samplePublication } from '../support/store-samples.ts';
+import { checksumOf, samplePublication, sha256Of } from '../support/store-samples.ts';
+import { makeVersion1, VERSION_1_STEP } from '../support/store-version-1.ts';
 
 const SECOND = 'CREATE TABLE second (value TEXT); INSERT INTO second SELECT name FROM repository';
 const THIRD = 'CREATE TABLE third (value TEXT)';
@@ -39,6 +41,14 @@ describe('migrate', () => {
         .pluck()
         .all(),
     }));
+  }
+
+  function schemaOf(database: Database.Database): unknown {
+    return database.prepare('SELECT type, name, sql FROM sqlite_schema ORDER BY type, name').all();
+  }
+
+  async function openAndClose(path: string): Promise<void> {
+    await (await openSqliteCatalogue(path)).close();
   }
 
   async function publishFirst(): Promise<void> {
@@ -78,10 +88,66 @@ describe('migrate', () => {
 
   it('takes nothing of a step in which it was killed', async () => {
     await publishFirst();
-    expect(await runScript('store-child-migrate.ts', file)).toMatchObject({ signal: 'SIGKILL' });
+    const killed = await runScript('store-child-migrate.ts', file, String(MIGRATIONS.length));
+    expect(killed).toMatchObject({ signal: 'SIGKILL' });
     expect(versionAndTables()).toEqual({ version: MIGRATIONS.length, tables: ['event'] });
     const catalogue = await openSqliteCatalogue(file);
     await expectOnlyFirst(catalogue);
+    await catalogue.close();
+  });
+
+  it('never changes a step that was released', () => {
+    expect(checksumOf('sha256', MIGRATIONS[0] ?? '').hex).toBe(VERSION_1_STEP);
+  });
+
+  it('takes nothing of a released step in which it was killed, and all of it later', async () => {
+    makeVersion1(file);
+    const before = inDatabase(schemaOf);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      expect(await runScript('store-child-migrate.ts', file, '1')).toMatchObject({ signal: 'SIGKILL' });
+      expect(versionAndTables()).toEqual({ version: 1, tables: ['event'] });
+      expect(inDatabase(schemaOf)).toEqual(before);
+    }
+    await openAndClose(file);
+    await openAndClose(`${folder.path}/new.sqlite`);
+    const made = new Database(`${folder.path}/new.sqlite`);
+    expect(inDatabase(schemaOf)).toEqual(schemaOf(made));
+    made.close();
+  });
+
+  it('keeps all that the first released version wrote, and goes on from there', async () => {
+    makeVersion1(file);
+    const first = samplePublication(1);
+    const catalogue = await openSqliteCatalogue(file);
+    expect(versionAndTables()).toEqual({ version: MIGRATIONS.length, tables: ['event'] });
+    expect(await catalogue.snapshots('default', 10)).toEqual([first.snapshot]);
+    expect(await catalogue.pieces(first.snapshot.pieces)).toEqual(
+      new Map(first.pieces.map((piece) => [piece.key, piece])),
+    );
+    for (const { checksums, sources } of first.archives) {
+      for (const checksum of checksums)
+        expect(await catalogue.listed('default', checksum)).toMatchObject([{ sources }]);
+    }
+    const blob = sha256Of('a.1');
+    expect(await catalogue.listed('default', checksumOf('md5', 'a.1'))).toMatchObject([{ blob }]);
+    expect(await catalogue.blob(blob)).toMatchObject({ size: 3 });
+    expect(await catalogue.trusted('default')).toBe(first.trusted);
+    expect(await catalogue.verdicts('default')).toMatchObject([{ version: 'a.1' }]);
+    expect(await catalogue.syncState('default')).toMatchObject({ attemptedAt: 2, validator: '"etag"' });
+    // What it could not know is unknown.
+    expect(await catalogue.accepted('default')).toBeUndefined();
+    expect(await catalogue.firstSeen('default')).toEqual([]);
+    expect(await catalogue.decisions()).toEqual([]);
+    expect(await catalogue.pins('default')).toEqual([]);
+
+    await catalogue.publish(samplePublication(2));
+    expect((await catalogue.snapshots('default', 10)).map(({ id }) => id)).toEqual(
+      [2, 1].map((number) => samplePublication(number).snapshot.id),
+    );
+    expect(await catalogue.accepted('default')).toEqual(samplePublication(2).accepted);
+    const events = await catalogue.events(0, 10);
+    expect(events).toMatchObject([...first.events, ...samplePublication(2).events]);
+    expect(findBrokenEvent(events)).toBeUndefined();
     await catalogue.close();
   });
 

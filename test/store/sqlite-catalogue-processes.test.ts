@@ -108,8 +108,8 @@ describe('openSqliteCatalogue', () => {
           await withCatalogue(expectOnlyFirst);
         }
       }
-      // Three pieces, two archives, the event.
-      expect(killed).toBe(6);
+      // Three pieces, the accepted tree, two versions first seen, two archives, two events.
+      expect(killed).toBe(10);
     });
 
     it('agrees in all its parts, killed at any moment, and has lost nothing that was told', async () => {
@@ -126,6 +126,8 @@ describe('openSqliteCatalogue', () => {
           const last = samplePublication(events.length);
           expect(await catalogue.currentSnapshot('default')).toEqual(last.snapshot);
           expect(await catalogue.trusted('default')).toBe(last.trusted);
+          expect(await catalogue.accepted('default')).toEqual(last.accepted);
+          expect((await catalogue.firstSeen('default', 'a')).length).toBe(events.length);
           expect((await catalogue.snapshots('default', 100_000)).length).toBe(events.length);
           const next = samplePublication(events.length + 1);
           expect(await catalogue.related(next.archives.flatMap((archive) => archive.checksums))).toEqual([]);

@@ -4,7 +4,9 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ArchiveTable } from '../../src/store/archives.ts';
 import type { Catalogue } from '../../src/store/catalogue.ts';
+import { FirstSeenTable } from '../../src/store/first-seen.ts';
 import { KnownBlobTable } from '../../src/store/known-blobs.ts';
+import { PinTable } from '../../src/store/pins.ts';
 import { openSqliteCatalogue } from '../../src/store/sqlite-catalogue.ts';
 import { expectOnlyFirst, testCatalogue } from '../support/catalogue-conformance.ts';
 import { canMountDisks, makeTestFolder, mountTinyDisk, type TestFolder } from '../support/store-folders.ts';
@@ -13,6 +15,7 @@ import {
   sampleArchive,
   sampleEvent,
   samplePiece,
+  samplePin,
   samplePublication,
   sha256Of,
 } from '../support/store-samples.ts';
@@ -85,12 +88,34 @@ describe('openSqliteCatalogue', () => {
       ["UPDATE listing SET sources = 'null'", (catalogue) => catalogue.listed('default', MD5)],
       ["UPDATE archive SET checksums = 'md5=' || checksums", (catalogue) => catalogue.related([MD5])],
       ['UPDATE archive SET size = 9007199254740993', (catalogue) => catalogue.related([MD5])],
+      ["UPDATE accepted SET pieces = '[1, 4711]'", (catalogue) => catalogue.accepted('default')],
+      ["UPDATE accepted SET pieces = '{'", (catalogue) => catalogue.accepted('default')],
+      [
+        "PRAGMA ignore_check_constraints = 1; UPDATE decision SET kind = 'wish'",
+        (catalogue) => catalogue.decisions(),
+      ],
+      ['UPDATE decision SET at = 9007199254740993', (catalogue) => catalogue.decisions()],
+      ['UPDATE feed SET fetched_at = 9007199254740993', (catalogue) => catalogue.feed('folder')],
+      [
+        'DROP TRIGGER pin_is_not_updated; UPDATE pin SET checksums = substr(checksums, 2)',
+        (catalogue) => catalogue.pins('default'),
+      ],
+      [
+        'DROP TRIGGER first_seen_is_not_updated; PRAGMA ignore_check_constraints = 1; UPDATE first_seen SET baseline = 2',
+        (catalogue) => catalogue.firstSeen('default'),
+      ],
       ["UPDATE blob SET sha256 = 'x'", (catalogue) => catalogue.blobsWith(checksumOf('sha256', 'blob'))],
     ];
     it.each(damages)('believes no row that is not what it wrote: %s', async (text, read) => {
       await withCatalogue(async (catalogue) => {
         await catalogue.publish(samplePublication(1));
         await catalogue.recordBlob({ id: sha256Of('blob'), size: 4, digests: [] });
+        await catalogue.saveDecision(
+          { kind: 'denial', subject: 'a', reason: '', form: '', at: 1 },
+          sampleEvent(1),
+        );
+        await catalogue.savePin('default', samplePin('a'), sampleEvent(2));
+        await catalogue.saveFeed('folder', { fetchedAt: 1, advisories: '[]' });
         sql(text);
         await expect(read(catalogue)).rejects.toMatchObject({ code: 'store-corrupt' });
       });
@@ -109,9 +134,10 @@ describe('openSqliteCatalogue', () => {
     await catalogue.close();
     await catalogue.close();
     await expect(catalogue.appendEvent(sampleEvent(1))).rejects.toMatchObject({ code: 'internal' });
+    expect(() => catalogue.version()).toThrow('cannot ask for the version');
   });
 
-  it('finds archives and blobs through indexes, never by looking at all', async () => {
+  it('finds archives, blobs, first sights and pins through indexes, never by looking at all', async () => {
     await withCatalogue((catalogue) => catalogue.publish(samplePublication(1)));
     const statements: string[] = [];
     const database = new Database(file, { verbose: (text) => statements.push(String(text)) });
@@ -120,11 +146,13 @@ describe('openSqliteCatalogue', () => {
     const checksum = checksumOf('md5', 'a.1');
     expect(archives.listed('default', checksum).length).toBe(1);
     expect(archives.related([checksum]).length).toBe(1);
+    expect(new FirstSeenTable(database).find('default', 'a').length).toBe(1);
+    expect(new PinTable(database).all('default').length).toBe(0);
     blobs.with(checksum);
     blobs.find(sha256Of('blob'));
     blobs.forget(sha256Of('blob'));
     const used = [...statements];
-    expect(used.length).toBe(5);
+    expect(used.length).toBe(7);
     for (const statement of used) {
       const plan = database.prepare(`EXPLAIN QUERY PLAN ${statement}`).all();
       expect(JSON.stringify(plan)).not.toContain('SCAN');

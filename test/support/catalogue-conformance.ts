@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Catalogue, Publication } from '../../src/store/catalogue.ts';
 import { findBrokenEvent, NO_EVENT } from '../../src/store/events.ts';
 import { testCatalogueArchives } from './catalogue-conformance-archives.ts';
-import { sampleEvent, samplePiece, samplePublication, sha256Of } from './store-samples.ts';
+import { testCatalogueDecisions } from './catalogue-conformance-decisions.ts';
+import { testCatalogueTrees } from './catalogue-conformance-trees.ts';
+import { sampleEvent, sampleFirstSeen, samplePiece, samplePublication, sha256Of } from './store-samples.ts';
 
 /** An empty catalogue, made anew for each test. */
 export interface CatalogueUnderTest {
@@ -15,6 +17,8 @@ export interface CatalogueUnderTest {
 
 export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTest>): void {
   testCatalogueArchives(name, make);
+  testCatalogueTrees(name, make);
+  testCatalogueDecisions(name, make);
 
   describe(`${name} keeps the promises of snapshots`, () => {
     let store: CatalogueUnderTest;
@@ -32,6 +36,11 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
       expect(await catalogue.snapshots('default', 10)).toEqual([]);
       expect(await catalogue.pieces(['key of a'])).toEqual(new Map());
       expect(await catalogue.trusted('default')).toBeUndefined();
+      expect(await catalogue.accepted('default')).toBeUndefined();
+      expect(await catalogue.firstSeen('default')).toEqual([]);
+      expect(await catalogue.decisions()).toEqual([]);
+      expect(await catalogue.pins('default')).toEqual([]);
+      expect(await catalogue.feed('https://advisories.example/')).toBeUndefined();
       expect(await catalogue.syncState('default')).toBeUndefined();
       expect(await catalogue.events(0, 10)).toEqual([]);
     });
@@ -47,7 +56,9 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
           new Map(publication.pieces.map((piece) => [piece.key, piece])),
         );
         expect(await reader.trusted('default')).toBe('trusted 1');
-        expect(await reader.events(0, 10)).toMatchObject([publication.event]);
+        expect(await reader.accepted('default')).toEqual(publication.accepted);
+        expect(await reader.firstSeen('default')).toEqual(publication.firstSeen);
+        expect(await reader.events(0, 10)).toMatchObject(publication.events);
       }
       await other.close();
     });
@@ -104,7 +115,7 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
         await catalogue.publish({
           ...publication,
           snapshot: { ...publication.snapshot, publishedAt },
-          event: { ...publication.event, at: publishedAt },
+          events: publication.events.map((event) => ({ ...event, at: publishedAt })),
         });
       }
       const snapshots = await catalogue.snapshots('default', 10);
@@ -162,7 +173,13 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
         'a checksum that is no hex',
         { archives: [{ checksums: [{ kind: 'md5', hex: 'x'.repeat(32) }], sources: [] }] },
       ],
-      ['an event that cannot be kept', { event: { ...sampleEvent(2), at: 0.5 } }],
+      [
+        'an accepted tree of a piece that nobody knows',
+        { accepted: { pieces: [samplePiece('of all').key, 'key of nobody'], state: '' } },
+      ],
+      ['a first sight that cannot be kept', { firstSeen: [sampleFirstSeen('a.2', 0.5)] }],
+      ['no event', { events: [] }],
+      ['an event that cannot be kept', { events: [sampleEvent(2), { ...sampleEvent(3), at: 0.5 }] }],
     ];
     it.each(broken)('publishes nothing at all with %s', async (_, changes) => {
       await catalogue.publish(samplePublication(1));
@@ -238,7 +255,9 @@ export async function expectOnlyFirst(catalogue: Catalogue): Promise<void> {
   const declared = [...first.archives, ...second.archives].flatMap((archive) => archive.checksums);
   expect((await catalogue.related(declared)).length).toBe(first.archives.length);
   expect(await catalogue.trusted('default')).toBe('trusted 1');
+  expect(await catalogue.accepted('default')).toEqual(first.accepted);
+  expect(await catalogue.firstSeen('default')).toEqual(first.firstSeen);
   const events = await catalogue.events(0, 10);
-  expect(events).toMatchObject([first.event]);
+  expect(events).toMatchObject(first.events);
   expect(findBrokenEvent(events)).toBeUndefined();
 }

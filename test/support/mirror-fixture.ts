@@ -30,12 +30,16 @@ import { ask, RawConnection, type RawHeaders, type RawResponse } from './raw-cli
 import { tar } from './tar.ts';
 import { TestClock } from './test-clock.ts';
 
+export type RepositorySettings = Partial<NonNullable<z.input<typeof configSchema>['repository']>[string]>;
+
 export interface FixtureOptions {
   /** As in serai.toml. */
   readonly limits?: z.input<typeof configSchema>['limits'];
   readonly clock?: Clock;
-  /** For each repository, beside `upstream`. */
-  readonly repository?: Readonly<Record<string, { readonly archive_fallbacks?: readonly string[] }>>;
+  /** For each repository, beside or in place of `upstream`; `*` is for all. */
+  readonly repository?: Readonly<Record<string, RepositorySettings>>;
+  readonly public_url?: string;
+  readonly advisories?: z.input<typeof configSchema>['advisories'];
 }
 
 export interface PackageOptions {
@@ -118,11 +122,14 @@ export class MirrorFixture {
       data: join(folder, 'data'),
       allow_private_addresses: true,
       limits: options.limits ?? {},
+      ...(options.public_url === undefined ? {} : { public_url: options.public_url }),
+      ...(options.advisories === undefined ? {} : { advisories: options.advisories }),
       repository: Object.fromEntries(
-        repositories.map((name) => [
-          name,
-          { upstream: `${upstream.address}/${name}`, ...options.repository?.[name] },
-        ]),
+        repositories.map((name) => {
+          const settings = { ...options.repository?.['*'], ...options.repository?.[name] };
+          const origin = settings.sources === undefined ? { upstream: `${upstream.address}/${name}` } : {};
+          return [name, { ...origin, ...settings }];
+        }),
       ),
     });
     const mirror = await openMirror(config, options.clock ?? new TestClock());

@@ -1,8 +1,9 @@
-/** `FILE`: takes a second migration step and kills itself in the middle of it. */
+/** `FILE VERSION`: takes the step after VERSION, or a made-up one when that is the newest, and kills itself in it. */
 import Database from 'better-sqlite3';
 import { MIGRATIONS, migrate } from '../../src/store/migrations.ts';
 
-const [file = ''] = process.argv.slice(2);
+const [file = '', version = ''] = process.argv.slice(2);
+const step = MIGRATIONS[Number(version)] ?? 'CREATE TABLE second (value TEXT)';
 const database = new Database(file);
 database.function('die', () => process.kill(process.pid, 'SIGKILL'));
-migrate(database, [...MIGRATIONS, 'CREATE TABLE second (value TEXT); SELECT die(); DROP TABLE event']);
+migrate(database, [...MIGRATIONS.slice(0, Number(version)), `${step}; SELECT die(); DROP TABLE event`]);

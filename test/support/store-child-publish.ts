@@ -1,9 +1,10 @@
 /**
  * `FILE STEP`: publishes the second sample and kills itself when the catalogue comes to the part number STEP
- * of it: a piece, an archive, or the event.
+ * of it: a piece, the accepted tree, a version that is first seen, an archive, or an event.
  */
+import type { EventInput } from '../../src/store/catalogue.ts';
 import { openSqliteCatalogue } from '../../src/store/sqlite-catalogue.ts';
-import { samplePublication } from './store-samples.ts';
+import { sampleEvent, samplePublication } from './store-samples.ts';
 
 const [file = '', step = ''] = process.argv.slice(2);
 let left = Number(step);
@@ -25,17 +26,31 @@ function deadly<T>(items: readonly T[]): readonly T[] {
   return copy;
 }
 
+function deadlyEvent(event: EventInput): EventInput {
+  return {
+    ...event,
+    get detail(): string {
+      come();
+      return event.detail;
+    },
+  };
+}
+
 const publication = samplePublication(2);
+const { accepted, firstSeen } = publication;
+if (accepted === undefined || firstSeen === undefined) throw new Error('the sample lacks a part');
 const catalogue = await openSqliteCatalogue(file);
 await catalogue.publish({
   ...publication,
   pieces: deadly(publication.pieces),
   archives: deadly(publication.archives),
-  event: {
-    ...publication.event,
-    get detail(): string {
+  accepted: {
+    ...accepted,
+    get state(): string {
       come();
-      return publication.event.detail;
+      return accepted.state;
     },
   },
+  firstSeen: deadly(firstSeen),
+  events: [...publication.events, sampleEvent(3)].map(deadlyEvent),
 });

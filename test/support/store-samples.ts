@@ -1,7 +1,14 @@
 /** Data for the tests of the store: each number gives the same values in every process. */
 import { createHash } from 'node:crypto';
 import { type Checksum, type HashKind, parseSha256, type Sha256 } from '../../src/hashes.ts';
-import type { ArchiveDeclaration, EventInput, Piece, Publication } from '../../src/store/catalogue.ts';
+import type {
+  ArchiveDeclaration,
+  EventInput,
+  FirstSeen,
+  Piece,
+  Pin,
+  Publication,
+} from '../../src/store/catalogue.ts';
 
 export function checksumOf(kind: HashKind, bytes: string | Uint8Array): Checksum {
   return { kind, hex: createHash(kind).update(bytes).digest('hex') };
@@ -49,7 +56,23 @@ export function sampleEvent(number: number): EventInput {
   return { at: 1000 + number, repository: 'default', kind: 'published', detail: `{"number":${number}}` };
 }
 
-/** The publication of this number to `default`: two pieces of its own, one of all, and two archives. */
+export function sampleFirstSeen(version: string, at = 1000): FirstSeen {
+  return { version, identity: `md5=${checksumOf('md5', version).hex}`, at, baseline: false };
+}
+
+export function samplePin(name: string): Pin {
+  return {
+    key: `md5=${checksumOf('md5', name).hex}`,
+    checksums: [checksumOf('sha256', name), checksumOf('sha512', name)],
+    size: name.length,
+    at: 7,
+  };
+}
+
+/**
+ * The publication of this number to `default`: two pieces of its own, one of all, and two archives. It was
+ * derived from a tree of the first two pieces.
+ */
 export function samplePublication(number: number, changes: Partial<Publication> = {}): Publication {
   const pieces = [`first of ${number}`, 'of all', `last of ${number}`].map(samplePiece);
   return {
@@ -66,8 +89,10 @@ export function samplePublication(number: number, changes: Partial<Publication> 
     },
     pieces,
     archives: [sampleArchive(`a.${number}`), sampleArchive(`b.${number}`)],
+    accepted: { pieces: pieces.slice(0, 2).map((piece) => piece.key), state: `state ${number}` },
+    firstSeen: [`a.${number}`, `b.${number}`].map((version) => sampleFirstSeen(version)),
     trusted: `trusted ${number}`,
-    event: sampleEvent(number),
+    events: [sampleEvent(number)],
     ...changes,
   };
 }

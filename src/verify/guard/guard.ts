@@ -44,6 +44,12 @@ export class Guard {
     this.#published.apply(files);
   }
 
+  /** Tells of a version that stood once and does not any more, as `observe` would have noticed. */
+  recall(id: PackageId, sources: VersionSources): void {
+    this.#published.recall(id);
+    this.#removed.set(showPackageId(id), sources);
+  }
+
   /** What the step does to versions that are, or were, published. Each is to be judged, in this order. */
   observe(changes: Iterable<Change>): readonly VersionChange[] {
     return this.#published.apply(changes);

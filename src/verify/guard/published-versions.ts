@@ -95,6 +95,11 @@ export class PublishedVersions {
     return result;
   }
 
+  /** Takes note of a version that is gone. */
+  recall(id: PackageId): void {
+    this.#gone.add(showPackageId(id));
+  }
+
   /** Of versions that come together and compare equal, the first in C order is there before the others. */
   *#judgeable(added: Added[]): Generator<VersionChange> {
     added.sort((a, b) => compareBytewise(a.id.version, b.id.version));

@@ -1,0 +1,76 @@
+/**
+ * Deriving anew what is served of the accepted tree, without the upstream: because a person or the configuration
+ * wants something else, an advisory came, a hash was pinned, or time went on.
+ */
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Catalogue } from '../store/catalogue.ts';
+import type { SignedSource } from '../verify/dialect.ts';
+import type { BlobKeepers } from './damaged-blobs.ts';
+import { acceptedTree, type LastPublication } from './last-publication.ts';
+import { lockPublishing } from './locks.ts';
+import type { Publisher, PublishOutcome } from './publisher.ts';
+import { type ServingRules, servingRules } from './serving-rules.ts';
+import type { SignedSources } from './signed-archives.ts';
+import { readVerdict } from './verdict-memory.ts';
+
+export interface RederivationOptions extends BlobKeepers {
+  readonly config: Config;
+  readonly repository: string;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+}
+
+export class Rederivation {
+  readonly #options: RederivationOptions;
+
+  constructor(options: RederivationOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined when nothing was ever accepted, or when nothing could have become other. */
+  async run(signal?: AbortSignal): Promise<PublishOutcome | undefined> {
+    const { config, catalogue, publisher, repository, clock } = this.#options;
+    const unlock = await lockPublishing(this.#options, signal);
+    try {
+      const rules = await servingRules(repository, { config, catalogue });
+      const last = await publisher.last();
+      const now = clock.now();
+      if (!isDue(last, rules, now)) return undefined;
+      const tree = await acceptedTree(this.#options, last);
+      if (tree === undefined || last.state === undefined) return undefined;
+      return await publisher.publish({
+        tree,
+        paths: [...tree.files.keys()],
+        state: last.state,
+        rules,
+        signed: await signedSources(catalogue, repository, last),
+        events: [],
+        now,
+        ...(last.current?.commit === undefined ? {} : { commit: last.current.commit }),
+      });
+    } finally {
+      unlock();
+    }
+  }
+}
+
+function isDue({ summary }: LastPublication, { digest }: ServingRules, now: number): boolean {
+  if (summary === undefined) return false;
+  return summary.rules !== digest || (summary.changesAt !== undefined && now >= summary.changesAt);
+}
+
+/** As the verdicts of the last sync said, of versions that are served in the form that was judged. */
+async function signedSources(
+  catalogue: Catalogue,
+  repository: string,
+  { state }: LastPublication,
+): Promise<SignedSources> {
+  const held = new Set(state?.held.map(({ version }) => version));
+  const signed = new Map<string, readonly SignedSource[]>();
+  for (const { version, verdict } of await catalogue.verdicts(repository)) {
+    const sources = readVerdict(verdict)?.sources ?? [];
+    if (sources.length > 0 && !held.has(version)) signed.set(version, sources);
+  }
+  return signed;
+}
