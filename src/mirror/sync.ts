@@ -115,6 +115,24 @@ export class RepositorySync {
     }
   }
 
+  /**
+   * Makes what is served follow a decision at once, without any upstream. An overlay follows its sources, which are
+   * to be rederived before it. Undefined when nothing was ever accepted, or nothing could have become other.
+   */
+  async rederive(signal?: AbortSignal): Promise<PublishOutcome | undefined> {
+    const derived = await this.#rederivation.run(signal);
+    if (this.#settings.sources === undefined) return derived;
+    const unlock = await lockFetching(this.#options, signal);
+    try {
+      const candidate = await this.#fetch(undefined, signal);
+      if (candidate.kind === 'unchanged') return derived;
+      const rules = await servingRules(this.#options.repository, this.#options);
+      return await this.#accept(candidate, rules, () => undefined, signal);
+    } finally {
+      unlock();
+    }
+  }
+
   /** Being told to stop is no failure of the upstream's. */
   async #remember({ code, message }: SeraiError, before: SyncState | undefined, at: number): Promise<void> {
     if (code === 'aborted') return;
