@@ -3,7 +3,7 @@ import type { Piece, Snapshot } from '../store/catalogue.ts';
 import { type AcceptedState, decodeAcceptedState } from './accepted-state.ts';
 import type { BlobKeepers } from './damaged-blobs.ts';
 import { decodeFacts, type FileFacts } from './file-facts.ts';
-import { type PiecesTree, readPiecesTree } from './pieces-tree.ts';
+import { type PieceFiles, type PiecesTree, readPiecesTree } from './pieces-tree.ts';
 import { decodeSummary, type Summary } from './summary.ts';
 
 export interface LastPublication {
@@ -11,8 +11,8 @@ export interface LastPublication {
   readonly summary: Summary | undefined;
   /** Of the accepted tree; undefined before the first. */
   readonly state: AcceptedState | undefined;
-  /** Keys of the accepted tree's pieces. */
-  readonly pieces: readonly string[];
+  /** The accepted tree's pieces in the order of the tar, but for those that are `unreadable`. */
+  readonly pieces: readonly PieceFiles[];
   /** Facts of the accepted tree's files, by path. */
   readonly accepted: ReadonlyMap<string, FileFacts>;
   /** Facts of files as edited for clients, by path. */
@@ -36,26 +36,25 @@ export async function loadLast(
     const state = tree === undefined ? undefined : decodeAcceptedState(tree.state);
     return { ...known, current, state, summary: current && decodeSummary(current.summary) };
   }
-  const acceptedKeys = new Set(tree?.pieces);
-  const keys = [...new Set([...acceptedKeys, ...(current?.pieces ?? [])])];
-  const accepted = new Map<string, FileFacts>();
-  const derived = new Map<string, FileFacts>();
+  const acceptedKeys = tree?.pieces ?? [];
+  const stored = await catalogue.pieces([...new Set([...acceptedKeys, ...(current?.pieces ?? [])])]);
   const unreadable = new Set<string>();
-  for (const [key, piece] of await catalogue.pieces(keys)) {
-    const files = readFacts(piece);
+  const filesOf = (key: string): readonly FileFacts[] => {
+    const piece = stored.get(key);
+    const files = piece === undefined ? undefined : readFacts(piece);
     if (files === undefined) unreadable.add(key);
-    for (const facts of files ?? []) {
-      if (acceptedKeys.has(key)) accepted.set(facts.path, facts);
-      else if (facts.id.startsWith('derived:')) derived.set(facts.path, facts);
-    }
-  }
+    return files ?? [];
+  };
+  const pieces = acceptedKeys.map((key) => ({ key, files: filesOf(key) }));
+  const isAccepted = new Set(acceptedKeys);
+  const others = (current?.pieces ?? []).filter((key) => !isAccepted.has(key)).flatMap(filesOf);
   return {
     current,
     summary: current && decodeSummary(current.summary),
     state: tree === undefined ? undefined : decodeAcceptedState(tree.state),
-    pieces: tree?.pieces ?? [],
-    accepted,
-    derived,
+    pieces: pieces.filter(({ key }) => !unreadable.has(key)),
+    accepted: byPath(pieces.flatMap(({ files }) => files)),
+    derived: byPath(others.filter(({ id }) => id.startsWith('derived:'))),
     unreadable,
   };
 }
@@ -64,25 +63,23 @@ export async function loadLast(
  * The accepted tree, readable; undefined before the first. Files whose facts cannot be read back are not in it: their
  * versions count as new, and are measured by the identities that were seen of them.
  */
-export async function acceptedTree(
-  { catalogue, blobs }: BlobKeepers,
-  last: LastPublication,
-): Promise<PiecesTree | undefined> {
-  if (last.state === undefined) return undefined;
-  const pieces = await catalogue.pieces(last.pieces);
-  const readable = last.pieces.filter((key) => !last.unreadable.has(key));
-  const inOrder = readable.flatMap((key) => pieces.get(key) ?? []);
-  return readPiecesTree(inOrder, blobs, (piece) =>
-    decodeFacts(piece.facts).map((facts) => last.accepted.get(facts.path) ?? facts),
-  );
+export function acceptedTree(keepers: BlobKeepers, last: LastPublication): PiecesTree | undefined {
+  return last.state === undefined ? undefined : readPiecesTree(last.pieces, keepers);
 }
 
 function isSame(
   known: LastPublication,
   current: Snapshot | undefined,
-  pieces: readonly string[] | undefined,
+  keys: readonly string[] | undefined,
 ): boolean {
-  return known.current?.id === current?.id && known.pieces.join() === (pieces ?? []).join();
+  if (known.unreadable.size > 0 || known.current?.id !== current?.id) return false;
+  return (
+    known.pieces.length === (keys?.length ?? 0) && known.pieces.every(({ key }, at) => key === keys?.[at])
+  );
+}
+
+export function byPath(facts: readonly FileFacts[]): ReadonlyMap<string, FileFacts> {
+  return new Map(facts.map((each) => [each.path, each]));
 }
 
 function readFacts({ facts }: Piece): readonly FileFacts[] | undefined {

@@ -12,7 +12,7 @@ import type { Catalogue, Snapshot } from '../store/catalogue.ts';
 import type { HeldVersion } from './accepted-state.ts';
 import type { ChangedCandidate, FetchedCandidate } from './fetch-candidate.ts';
 import type { FileFacts } from './file-facts.ts';
-import { type PiecesTree, readPiecesTree } from './pieces-tree.ts';
+import { loadPiecesTree, type PiecesTree } from './pieces-tree.ts';
 import { decodeSummary } from './summary.ts';
 
 export interface OverlaySource {
@@ -64,11 +64,7 @@ async function joinLayers(
   const held: HeldVersion[] = [];
   for (const [index, { name, snapshot }] of layers.entries()) {
     const earlier = layers.slice(0, index);
-    const pieces = await catalogue.pieces(snapshot.pieces);
-    const tree = readPiecesTree(
-      snapshot.pieces.flatMap((key) => pieces.get(key) ?? []),
-      blobs,
-    );
+    const tree = await loadPiecesTree(snapshot.pieces, { catalogue, blobs });
     trees.set(name, tree);
     for (const [path, file] of tree.facts) {
       const place = packageIdOfPath(path);

@@ -3,43 +3,58 @@ import { constants, inflateRawSync } from 'node:zlib';
 import { SeraiError } from '../errors.ts';
 import type { Tree, TreeFile } from '../opam/tree.ts';
 import type { Blobs } from '../store/blobs.ts';
-import type { Piece } from '../store/catalogue.ts';
+import type { Catalogue, Piece } from '../store/catalogue.ts';
 import { decodeFacts, type FileFacts } from './file-facts.ts';
 import { readPieces } from './piece-bytes.ts';
 import { entryLength } from './tar-writer.ts';
 
 const BLOCK = 512;
 
-/** Deflated bytes of pieces held at once while many files are read. */
-const READ_BYTES = 16 * 1024 * 1024;
+/** Pieces whose deflated bytes are held at once while many files are read; in the real index each has 5 KB. */
+const PIECES_AT_ONCE = 1000;
 
 export interface PiecesTree extends Tree {
   /** By path. */
   readonly facts: ReadonlyMap<string, FileFacts>;
 }
 
+/** A piece, and the facts of its files in the order of the tar. */
+export interface PieceFiles {
+  readonly key: string;
+  readonly files: readonly FileFacts[];
+}
+
+export interface PieceSource {
+  readonly catalogue: Pick<Catalogue, 'pieces'>;
+  readonly blobs: Blobs;
+}
+
 interface Place {
-  readonly piece: Piece;
+  readonly key: string;
   /** Where the content begins in the piece's tar bytes. */
   readonly offset: number;
   readonly size: number;
 }
 
-/** Files of `pieces`, in the order of the tar; `facts` for those whose facts were decoded already. */
-export function readPiecesTree(
-  pieces: readonly Piece[],
-  blobs: Blobs,
-  factsOf: (piece: Piece) => readonly FileFacts[] = (piece) => decodeFacts(piece.facts),
-): PiecesTree {
+/** The tree of stored pieces, whose facts are decoded here. Throws `store-corrupt` when they cannot be read. */
+export async function loadPiecesTree(keys: readonly string[], source: PieceSource): Promise<PiecesTree> {
+  const pieces = await source.catalogue.pieces(keys);
+  const listed = keys.flatMap((key) => {
+    const piece = pieces.get(key);
+    return piece === undefined ? [] : [{ key, files: decodeFacts(piece.facts) }];
+  });
+  return readPiecesTree(listed, source);
+}
+
+/** The tree of pieces whose files are known; where their bytes are is looked up when they are read. */
+export function readPiecesTree(pieces: readonly PieceFiles[], { catalogue, blobs }: PieceSource): PiecesTree {
   const files = new Map<string, TreeFile>();
   const facts = new Map<string, FileFacts>();
-  const places = new Map<string, Place>();
+  const pieceOf = new Map<string, PieceFiles>();
   for (const piece of pieces) {
-    let end = 0;
-    for (const file of factsOf(piece)) {
+    for (const file of piece.files) {
       const { path, size, sha256 } = file;
-      end += entryLength(path, size);
-      places.set(path, { piece, offset: end - Math.ceil(size / BLOCK) * BLOCK, size });
+      pieceOf.set(path, piece);
       files.set(path, { path, size, id: `sha256:${sha256}` });
       facts.set(path, file);
     }
@@ -48,15 +63,17 @@ export function readPiecesTree(
     files,
     facts,
     async *read(paths) {
-      for (const group of groupsOf(paths, places)) {
-        const wanted = [...new Set(group.map(({ place }) => place.piece))];
+      for (const group of groupsOf(placesOf(paths, pieceOf))) {
+        const keys = [...new Set(group.map(({ place }) => place.key))];
+        const found = await catalogue.pieces(keys);
+        const wanted = keys.flatMap((key) => found.get(key) ?? []);
         const bytes = await readPieces(blobs, wanted);
         const deflated = new Map(wanted.map((piece, index) => [piece.key, bytes[index]]));
         let open: { readonly key: string; readonly raw: Buffer } | undefined;
         for (const { path, place } of group) {
-          const { key } = place.piece;
-          if (open?.key !== key) open = { key, raw: inflate(place.piece, deflated.get(key)) };
-          yield [path, open.raw.subarray(place.offset, place.offset + place.size)];
+          const { key, offset, size } = place;
+          if (open?.key !== key) open = { key, raw: inflate(key, found.get(key), deflated.get(key)) };
+          yield [path, open.raw.subarray(offset, offset + size)];
         }
       }
     },
@@ -64,37 +81,63 @@ export function readPiecesTree(
   };
 }
 
-/** Paths in the order asked, cut so that the pieces of one cut fit into memory together. */
-function* groupsOf(
+/** Offsets are found for the pieces that are read alone. */
+function* placesOf(
   paths: Iterable<string>,
-  places: ReadonlyMap<string, Place>,
+  pieceOf: ReadonlyMap<string, PieceFiles>,
+): Generator<{ path: string; place: Place }> {
+  const offsets = new Map<PieceFiles, ReadonlyMap<string, Place>>();
+  for (const path of paths) {
+    const piece = pieceOf.get(path);
+    if (piece === undefined) throw new SeraiError('internal', `no file ${path} in the stored tree`);
+    let places = offsets.get(piece);
+    if (places === undefined) {
+      places = offsetsIn(piece);
+      offsets.set(piece, places);
+    }
+    const place = places.get(path);
+    if (place !== undefined) yield { path, place };
+  }
+}
+
+function offsetsIn({ key, files }: PieceFiles): ReadonlyMap<string, Place> {
+  const places = new Map<string, Place>();
+  let end = 0;
+  for (const { path, size } of files) {
+    end += entryLength(path, size);
+    places.set(path, { key, offset: end - Math.ceil(size / BLOCK) * BLOCK, size });
+  }
+  return places;
+}
+
+/** Files in the order asked, cut so that a bounded number of pieces is open at once. */
+function* groupsOf(
+  places: Iterable<{ path: string; place: Place }>,
 ): Generator<{ path: string; place: Place }[]> {
   let group: { path: string; place: Place }[] = [];
-  let last: Piece | undefined;
-  let length = 0;
-  for (const path of paths) {
-    const place = places.get(path);
-    if (place === undefined) throw new SeraiError('internal', `no file ${path} in the stored tree`);
-    if (place.piece !== last) {
-      if (length > READ_BYTES) {
-        yield group;
-        group = [];
-        length = 0;
-      }
-      length += place.piece.length;
-      last = place.piece;
+  const keys = new Set<string>();
+  for (const each of places) {
+    if (!keys.has(each.place.key) && keys.size === PIECES_AT_ONCE) {
+      yield group;
+      group = [];
+      keys.clear();
     }
-    group.push({ path, place });
+    keys.add(each.place.key);
+    group.push(each);
   }
   if (group.length > 0) yield group;
 }
 
-function inflate({ key, rawLength }: Piece, deflated: Buffer | undefined): Buffer {
+function inflate(key: string, piece: Piece | undefined, deflated: Buffer | undefined): Buffer {
+  const rawLength = piece?.rawLength ?? 0;
   const raw = inflateRawSync(deflated ?? Buffer.alloc(0), {
     // Pieces end with a flush, not with a final block.
     finishFlush: constants.Z_SYNC_FLUSH,
     maxOutputLength: rawLength + 1,
   });
-  if (raw.length === rawLength) return raw;
-  throw new SeraiError('store-corrupt', `the piece ${key} does not have the length that it was stored with`);
+  if (piece !== undefined && raw.length === rawLength) return raw;
+  throw new SeraiError(
+    'store-corrupt',
+    `the piece ${key} is gone, or does not have the length that it was stored with`,
+  );
 }

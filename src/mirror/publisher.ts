@@ -21,7 +21,7 @@ import {
   type PlannedPiece,
   planIndex,
 } from './index-plan.ts';
-import { type LastPublication, loadLast } from './last-publication.ts';
+import { byPath, type LastPublication, loadLast } from './last-publication.ts';
 import { servedChange } from './served-change.ts';
 import type { ServingRules } from './serving-rules.ts';
 import { bindSigned, type SignedSources } from './signed-archives.ts';
@@ -125,7 +125,11 @@ export class Publisher {
     const planned = withRepo(served.pieces, await repoPiece(repoText, stored));
     const accepted = { pieces: plan.pieces.map(({ key }) => key), state: encodeAcceptedState(state) };
     const counts = sumOf(plan.counts, served === plan ? undefined : served.counts);
-    const known = { accepted: byPath(plan.facts), derived: derivedFacts(served) };
+    const known = {
+      accepted: byPath(plan.facts),
+      derived: derivedFacts(served),
+      pieces: plan.pieces.map(({ key, files }) => ({ key, files })),
+    };
     const { current } = last;
     if (
       current?.id === id &&
@@ -186,7 +190,6 @@ export class Publisher {
       current: snapshot,
       summary,
       state,
-      pieces: accepted.pieces,
     };
     return { kind: 'published', snapshot, summary, counts };
   }
@@ -262,16 +265,12 @@ function changesAnything(
   if (planned.some((piece) => 'deflated' in piece)) return true;
   if (encodeSummary(summary) !== current?.summary) return true;
   if (state === undefined || encodeAcceptedState(state) !== accepted.state) return true;
-  return pieces.join() !== accepted.pieces.join();
+  return pieces.map(({ key }) => key).join() !== accepted.pieces.join();
 }
 
 /** Facts of the files that the index has; of a version that cannot be read there are none. */
 function readableFacts(plan: IndexPlan): ReadonlyMap<string, FileFacts> {
   return byPath(plan.pieces.flatMap(({ files }) => files));
-}
-
-function byPath(facts: readonly FileFacts[]): ReadonlyMap<string, FileFacts> {
-  return new Map(facts.map((each) => [each.path, each]));
 }
 
 function derivedFacts(plan: IndexPlan): ReadonlyMap<string, FileFacts> {

@@ -37,7 +37,7 @@ export class Rederivation {
       const last = await publisher.last();
       const now = clock.now();
       if (!isDue(last, rules, now)) return undefined;
-      const tree = await acceptedTree(this.#options, last);
+      const tree = acceptedTree(this.#options, last);
       if (tree === undefined || last.state === undefined) return undefined;
       return await publisher.publish({
         tree,

@@ -211,7 +211,7 @@ export class RepositorySync {
     const unlock = await lockPublishing(this.#options, signal);
     try {
       const last = await this.#publisher.last();
-      const tree = await acceptedTree(this.#options, last);
+      const tree = acceptedTree(this.#options, last);
       const accepted = await acceptTree({
         repository,
         candidate: candidate.tree,
