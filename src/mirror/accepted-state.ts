@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { SeraiError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { CHANGE_CLASSES } from '../verify/guard/classes.ts';
-import { parseJson } from './json.ts';
 
 const heldVersion = z.object({ version: z.string(), rule: z.string(), reason: z.string() });
 

@@ -5,11 +5,11 @@
 import { z } from 'zod';
 import { SeraiError } from '../errors.ts';
 import { showChecksum } from '../hashes.ts';
+import { parseJson } from '../json.ts';
 import { parseChecksum } from '../opam/sources.ts';
 import type { ArchiveDeclaration } from '../store/catalogue.ts';
 import type { SourceView, VersionSources } from '../verify/guard/sources.ts';
 import type { FileFacts } from './file-facts.ts';
-import { parseJson } from './json.ts';
 
 /** `[name or null, checksums sorted, the address where there are none]`, sorted by name. */
 const identityRows = z.array(z.tuple([z.string().nullable(), z.array(z.string()), z.string()]));

@@ -6,6 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { reasonOf, SeraiError } from '../errors.ts';
 import { HASH_KINDS, isHexOf, measuredSha256, parseSha256, type Sha256 } from '../hashes.ts';
+import { parseJson } from '../json.ts';
 import type { Limits } from '../limits.ts';
 import { parsePackageId } from '../opam/package-id.ts';
 import { parseOpamFile } from '../opam/parser.ts';
@@ -14,7 +15,6 @@ import type { OpamFile } from '../opam/syntax.ts';
 import { OpamSyntaxError, sourceText, syntaxError } from '../opam/syntax.ts';
 import type { FileId, TreeFile } from '../opam/tree.ts';
 import type { ArchiveDeclaration } from '../store/catalogue.ts';
-import { parseJson } from './json.ts';
 import { sha256Of } from './snapshot-id.ts';
 
 /** An archive as an opam file declares it; `name` is an extra-source's, absent for the `url` section. */

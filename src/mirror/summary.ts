@@ -1,12 +1,12 @@
 /** What a snapshot says of itself to people and to the archive fetcher; stored as JSON beside it. */
 import { z } from 'zod';
 import { SeraiError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { packageIdOfPath, showPackageId } from '../opam/package-id.ts';
 import type { AcceptedState, HeldChange } from './accepted-state.ts';
 import { archivesIn, declarationKey } from './declarations.ts';
 import type { Derivation, RuledVersion } from './derivation.ts';
 import type { PlannedPiece } from './index-plan.ts';
-import { parseJson } from './json.ts';
 
 const summarySchema = z.object({
   packages: z.int(),

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Config, RepositoryConfig } from '../config.ts';
-import { parseJson } from './json.ts';
+import { parseJson } from '../json.ts';
 
 const validatorSchema = z.object({
   upstream: z.string(),

@@ -1,5 +1,6 @@
 /** What an HTTP upstream said of the version that it sent, kept by the caller to make the next request conditional. */
 import { z } from 'zod';
+import { parseJson } from '../json.ts';
 import type { FetchRequest, FetchResponse } from './fetcher.ts';
 import { withoutCredentials } from './http-errors.ts';
 
@@ -32,13 +33,4 @@ export function parseValidator(text: string | undefined, url: URL): FetchRequest
   const { etag, lastModified } = parsed.data;
   if (etag === undefined && lastModified === undefined) return undefined;
   return { ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) };
-}
-
-function parseJson(text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
