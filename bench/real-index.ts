@@ -1,2 +1,6 @@
-/** The real index, read from beside the project. */
-export const REAL_INDEX = new URL('../../shared/data/full-index.tar.gz', import.meta.url).pathname;
+/** Real data, read from beside the project. */
+export function realData(name: string): string {
+  return new URL(`../../shared/data/${name}`, import.meta.url).pathname;
+}
+
+export const REAL_INDEX = realData('full-index.tar.gz');

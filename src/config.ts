@@ -32,6 +32,14 @@ const httpUrl = z
     message: 'expected a URL with https:// or http://',
   });
 
+/** In the form that URLs are written in, without a slash at its end: it goes into files that clients read. */
+const publicUrl = httpUrl
+  .refine((text) => /^[^?#]*$/.test(text) && new URL(text).username === '' && new URL(text).password === '', {
+    message: 'expected a URL without user, password, ? and #',
+    when: ({ issues }) => issues.length === 0,
+  })
+  .transform((text) => new URL(text).href.replace(/\/+$/, ''));
+
 /** SIGNED-FORMAT.md, point 7, and `any`. */
 const THRESHOLDS = ['any', 'signed', 'verified-key', 'verified-developer'] as const;
 
@@ -82,7 +90,7 @@ const repositorySchema = z
     stop_when_stale: z.boolean().optional(),
     /** Refuse upstreams that are not git: they carry no signed date. */
     require_git: z.boolean().optional(),
-    /** Share of the present snapshot's versions that an update must leave; below it the update is refused. */
+    /** Share of the present snapshot's versions that an update must leave; below it the update is refused. Not of an overlay. */
     minimum_remaining: z.number().min(0).max(1).default(0.1),
     /** Asked for an archive after all that the opam file and the upstream's `repo` name; opam's cache layout. */
     archive_fallbacks: z.array(httpUrl).default([]),
@@ -117,10 +125,14 @@ interface OriginKeys {
   readonly upstream?: string | undefined;
   readonly sources?: readonly string[] | undefined;
   readonly dialect: string;
+  readonly reserved: readonly string[];
+  readonly policy: Readonly<Record<string, string | undefined>>;
+  readonly keep_removed?: number | 'forever' | undefined;
 }
 
 /** A repository comes from one upstream, or from other repositories; those were verified each on its own. */
-function originProblems({ upstream, sources, dialect }: OriginKeys): { key: string; message: string }[] {
+function originProblems(repository: OriginKeys): { key: string; message: string }[] {
+  const { upstream, sources, dialect } = repository;
   if (upstream === undefined && sources === undefined)
     return [{ key: 'upstream', message: 'expected the URL of an upstream, or sources = ["name", …]' }];
   if (sources === undefined) return [];
@@ -128,9 +140,28 @@ function originProblems({ upstream, sources, dialect }: OriginKeys): { key: stri
     return [{ key: 'sources', message: 'an upstream is given already; keep one of the two' }];
   if (dialect === 'signed')
     return [{ key: 'dialect', message: 'signatures are verified in the repositories that sources names' }];
-  return new Set(sources).size < sources.length
-    ? [{ key: 'sources', message: 'a repository is named twice' }]
-    : [];
+  if (new Set(sources).size < sources.length)
+    return [{ key: 'sources', message: 'a repository is named twice' }];
+  return overlayProblems(repository);
+}
+
+/** An overlay keeps no version that its sources do not serve: it could be of a source that lost the name since. */
+function overlayProblems({ reserved, policy, keep_removed }: OriginKeys): { key: string; message: string }[] {
+  const problems: { key: string; message: string }[] = [];
+  if (reserved.length > 0)
+    problems.push({ key: 'reserved', message: 'give it to the source that these names are reserved for' });
+  if (Object.values(policy).some((action) => action === 'hold' || action === 'refuse'))
+    problems.push({
+      key: 'policy',
+      message:
+        'changes are held and refused in the repositories that sources names; an overlay can allow and warn',
+    });
+  if (keep_removed !== undefined && keep_removed !== 0)
+    problems.push({
+      key: 'keep_removed',
+      message: 'what upstream removes is kept in the repositories that sources names',
+    });
+  return problems;
 }
 
 /** Keys that only a signed repository heeds. */
@@ -206,7 +237,7 @@ const configObject = z.strictObject({
   /** Hosts that may resolve to private addresses, when not all may. */
   private_hosts: z.array(z.string().min(1)).default([]),
   /** The address under which clients reach this mirror; needed for `rewrite_sources`. */
-  public_url: httpUrl.optional(),
+  public_url: publicUrl.optional(),
   /** Security advisories that all repositories are matched against. */
   advisories: advisoriesSchema.optional(),
   log_level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

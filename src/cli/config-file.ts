@@ -32,7 +32,19 @@ export function loadConfig(flags: ConfigFlags): Config {
   }
   // A relative folder in a file is relative to the file, so that the server can be started from anywhere.
   const base = file === undefined || flags.data !== undefined ? '.' : dirname(file);
-  return { ...config, data: resolve(base, config.data) };
+  const { advisories } = config;
+  return {
+    ...config,
+    data: resolve(base, config.data),
+    ...(advisories === undefined
+      ? {}
+      : { advisories: { ...advisories, source: feedSource(advisories.source, file) } }),
+  };
+}
+
+/** A path is relative to the file too; an address stays as it is. */
+function feedSource(source: string, file: string | undefined): string {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(source) ? source : resolve(dirname(file ?? '.'), source);
 }
 
 type Table = Record<string, unknown>;

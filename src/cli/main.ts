@@ -1,29 +1,12 @@
 #!/usr/bin/env node
 /** The command `serai`: arguments in, one call, an exit code out. */
 import { Command, CommanderError } from 'commander';
+import { EXIT_CODES, withConfigFlags } from './command-flags.ts';
 import { type ConfigFlags, loadConfig } from './config-file.ts';
 import { createLogger, describeError, exitCodeOf } from './output.ts';
+import { addPolicyCommands } from './policy-commands.ts';
 import type { TrustFlags } from './trust.ts';
 import type { VerifyFlags } from './verify.ts';
-
-const EXIT_CODES = `
-Exit codes: 0 done; 1 refused or failed; 2 wrong usage or configuration.`;
-
-function withConfigFlags(command: Command): Command {
-  return command
-    .option('--config <file>', 'configuration; without it ./serai.toml if there is one, else the defaults')
-    .option(
-      '--upstream <url>',
-      'upstream of the repository "default": https://, http://, git+https://, git+file://, file://',
-    )
-    .option('--listen <host:port>', 'where clients connect (default 127.0.0.1:8080)')
-    .option('--data <folder>', 'where archives, catalogue and git objects are kept (default ./data)')
-    .option(
-      '--allow-private-addresses',
-      'let upstreams and archives come from loopback and private addresses',
-    )
-    .addHelpText('after', EXIT_CODES);
-}
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
@@ -42,6 +25,8 @@ Examples:
   serai serve                    mirror https://opam.ocaml.org on http://127.0.0.1:8080
   opam init http://127.0.0.1:8080
   serai sync --archives          fetch every archive of the present snapshot beforehand
+  serai hold list                what is held, and why
+  serai deny foo --reason TEXT   stop serving a package at once
 ${EXIT_CODES}`,
     );
 
@@ -90,7 +75,9 @@ ${EXIT_CODES}`,
     });
 
   withConfigFlags(program.command('explain'))
-    .description('tell why a version is served or not: level, signers, the chain from root to file, archives')
+    .description(
+      'tell why a version is served or not: holds, signers, advisories, its past here, its archives',
+    )
     .argument('<repository>', 'a configured repository')
     .argument('<package>', 'PACKAGE, or PACKAGE.VERSION')
     .option('--json', 'print one JSON array')
@@ -98,6 +85,8 @@ ${EXIT_CODES}`,
       const { explain } = await import('./explain.ts');
       setExitCode(await explain(loadConfig(flags), repository, what, { json: flags.json ?? false }));
     });
+
+  addPolicyCommands(program, setExitCode);
 
   program
     .command('verify')
@@ -155,13 +144,17 @@ Exit codes: 0 accepted; 1 refused; 2 wrong usage.`,
   return program;
 }
 
+function overrideExits(command: Command): void {
+  command.exitOverride();
+  for (const inner of command.commands) overrideExits(inner);
+}
+
 async function main(args: readonly string[]): Promise<number> {
   let exitCode = 0;
   const program = createProgram((code) => {
     exitCode = code;
   });
-  program.exitOverride();
-  for (const command of program.commands) command.exitOverride();
+  overrideExits(program);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;

@@ -22,6 +22,11 @@ export function describeError(error: unknown): string {
   return lines.join('\n');
 }
 
+/** One line that cannot move a terminal's cursor: what upstreams wrote is shown through this. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+}
+
 /** JSON lines; on a terminal, lines for people. */
 export function createLogger(level: Config['log_level'], output: NodeJS.WriteStream): Logger {
   if (!output.isTTY) return pino({ level, base: {} }, output);

@@ -1,34 +1,40 @@
 /** `serai status`: how each repository stands, read from the store; a server may be running or not. */
-import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import { openMirror } from '../mirror/mirror.ts';
+import { type FeedState, feedState } from '../mirror/advisories.ts';
+import type { RuledVersion } from '../mirror/derivation.ts';
 import { type RepositoryState, repositoryStates } from '../mirror/repository-state.ts';
-import { requireData } from './config-file.ts';
+import { printable } from './output.ts';
+import { withMirror } from './with-mirror.ts';
 
 /** Held versions named one by one; the rest are counted. `--json` has all. */
 const HELD_SHOWN = 10;
 
-/** Resolves to the exit code: 1 when a repository was never published or its last sync failed. */
+/**
+ * Resolves to the exit code: 1 when a repository was never published, its last sync failed, or the advisories cannot
+ * be read.
+ */
 export async function status(config: Config, flags: { readonly json: boolean }): Promise<0 | 1> {
-  requireData(config);
-  const mirror = await openMirror(config, systemClock);
-  try {
-    const states = await repositoryStates({ config, catalogue: mirror.catalogue, clock: mirror.clock });
-    process.stdout.write(
-      flags.json
-        ? `${JSON.stringify({ repositories: states }, undefined, 2)}\n`
-        : states.map(describe).join('\n'),
-    );
-    return states.every((state) => state.ready && state.failure === undefined) ? 0 : 1;
-  } finally {
-    await mirror.close();
-  }
+  const { repositories, advisories } = await withMirror(config, async ({ catalogue, clock }) => ({
+    repositories: await repositoryStates({ config, catalogue, clock }),
+    advisories: await feedState(catalogue, config),
+  }));
+  process.stdout.write(
+    flags.json
+      ? `${JSON.stringify({ repositories, advisories }, undefined, 2)}\n`
+      : [...repositories.map(describe), ...(advisories === undefined ? [] : [describeFeed(advisories)])].join(
+          '\n',
+        ),
+  );
+  const stands = repositories.every((state) => state.ready && state.failure === undefined);
+  return stands && advisories?.failure === undefined ? 0 : 1;
 }
 
 function describe(state: RepositoryState): string {
   const lines = [
     `${state.name}`,
-    `  upstream   ${state.upstream} (${state.dialect})`,
+    state.sources === undefined
+      ? `  upstream   ${state.upstream} (${state.dialect})`
+      : `  made of    ${state.sources.join(', ')}`,
     state.snapshot === undefined
       ? '  snapshot   none yet'
       : `  snapshot   ${state.snapshot}, published ${state.publishedAt}`,
@@ -50,8 +56,54 @@ function describe(state: RepositoryState): string {
   if (state.syncedAt !== undefined) lines.push(`  synced     ${state.syncedAt}`);
   if (state.failure !== undefined)
     lines.push(`  failed     ${state.attemptedAt}: ${state.failure.message} [${state.failure.code}]`);
-  const held = state.held ?? [];
-  if (held.length > 0) lines.push(`  held       ${held.length} versions`);
-  for (const { version, reason } of held.slice(0, HELD_SHOWN)) lines.push(`    ${version}: ${reason}`);
+  lines.push(...policyLines(state));
+  return `${lines.join('\n')}\n`;
+}
+
+function policyLines({
+  held,
+  keptBack,
+  warned,
+  removed,
+  waiting,
+  denials,
+}: RepositoryState): readonly string[] {
+  const lines: string[] = [];
+  if ((held?.length ?? 0) > 0) {
+    const wait = (waiting ?? 0) === 0 ? '' : `, ${waiting} of them waiting for min_age`;
+    lines.push(`  held       ${held?.length} versions${wait}`, ...firstVersions(held));
+  }
+  if ((keptBack?.length ?? 0) > 0)
+    lines.push(
+      `  kept back  ${keptBack?.length} versions in their last good form`,
+      ...firstVersions(keptBack),
+    );
+  const counts = Object.entries(warned?.counts ?? {});
+  if (counts.length > 0)
+    lines.push(
+      `  warned     ${counts.map(([rule, count]) => `${count} ${rule}`).join(', ')}`,
+      ...firstVersions(warned?.first),
+    );
+  if ((removed ?? 0) > 0) lines.push(`  removed    ${removed} versions upstream, and still served`);
+  if ((denials ?? 0) > 0) lines.push(`  denied     ${denials} denials in force; serai hold list shows them`);
+  return lines;
+}
+
+function firstVersions(versions: readonly RuledVersion[] = []): readonly string[] {
+  return versions
+    .slice(0, HELD_SHOWN)
+    .map(({ version, rule, reason }) => `    ${version}: ${rule}: ${printable(reason)}`);
+}
+
+function describeFeed({ source, documents, fetchedAt, problems, failure }: FeedState): string {
+  const lines = [
+    'advisories',
+    `  source     ${source}`,
+    `  in force   ${documents} documents, read ${fetchedAt ?? 'never yet'}`,
+  ];
+  if (failure !== undefined)
+    lines.push(`  FAILED     since ${failure.since}: ${printable(failure.message)} [${failure.code}]`);
+  if (problems.length > 0) lines.push(`  problems   ${problems.length}`);
+  lines.push(...problems.slice(0, HELD_SHOWN).map((problem) => `    ${printable(problem)}`));
   return `${lines.join('\n')}\n`;
 }

@@ -2,10 +2,13 @@
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { SeraiError } from '../errors.ts';
+import { type FeedState, feedState } from '../mirror/advisories.ts';
 import { type Mirror, openMirror } from '../mirror/mirror.ts';
 import { type PrefetchReport, prefetch } from '../mirror/prefetch.ts';
+import { sourcesFirst } from '../mirror/repository-order.ts';
 import { RepositorySync, type SyncReport } from '../mirror/sync.ts';
-import { createProgress, describeError } from './output.ts';
+import { createProgress, describeError, printable } from './output.ts';
+import { requireRepository } from './with-mirror.ts';
 
 export interface SyncFlags {
   readonly archives: boolean;
@@ -21,12 +24,7 @@ interface RepositoryResult {
 
 /** Resolves to the exit code: 1 when a sync was refused or failed, or an archive could not be had. */
 export async function sync(config: Config, repository: string | undefined, flags: SyncFlags): Promise<0 | 1> {
-  const names = Object.keys(config.repository);
-  if (repository !== undefined && !names.includes(repository))
-    throw new SeraiError(
-      'usage',
-      `there is no repository ${repository}; the configuration has ${names.join(', ')}`,
-    );
+  requireRepository(config, repository);
   const mirror = await openMirror(config, systemClock);
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
@@ -34,8 +32,10 @@ export async function sync(config: Config, repository: string | undefined, flags
   process.once('SIGINT', interrupt);
   try {
     const results: RepositoryResult[] = [];
-    for (const name of repository === undefined ? names : [repository])
+    for (const name of repository === undefined ? sourcesFirst(config) : [repository])
       results.push(await syncOne(mirror, name, flags, interrupted.signal));
+    const feed = await feedState(mirror.catalogue, config);
+    if (feed?.failure !== undefined) process.stderr.write(`${describeFeedFailure(feed)}\n`);
     if (flags.json) process.stdout.write(`${JSON.stringify(results.map(plain), undefined, 2)}\n`);
     const failed = results.some(
       (result) => result.error !== undefined || (result.archives?.failed.length ?? 0) > 0,
@@ -87,10 +87,22 @@ async function syncOne(
 
 function describeSync(report: SyncReport): string {
   if (report.kind === 'not-modified') return 'the upstream has nothing new';
-  const { packages, versions, held } = report.summary;
+  const { summary } = report;
+  const { packages, versions } = summary;
   const what = `${versions} versions of ${packages} packages as ${report.snapshot.id}`;
-  const without = held.length === 0 ? '' : `; ${held.length} held, see serai status`;
+  const held = [
+    ...(summary.held.length === 0 ? [] : [`${summary.held.length} held`]),
+    ...(summary.keptBack.length === 0
+      ? []
+      : [`${summary.keptBack.length} kept back in their last good form`]),
+  ];
+  const without = held.length === 0 ? '' : `; ${held.join(', ')}, see serai hold list`;
   return `${report.kind === 'published' ? 'published' : 'up to date with'} ${what}${without}`;
+}
+
+/** The syncs go on without it, by the advisories that were read before. */
+function describeFeedFailure({ source, documents, failure }: FeedState): string {
+  return `serai: the advisories of ${source} cannot be read since ${failure?.since}: ${printable(failure?.message ?? '')} [${failure?.code}]; the ${documents} that were read before stay in force`;
 }
 
 function describeArchives(report: PrefetchReport, interrupted: boolean): string[] {

@@ -16,8 +16,10 @@ import { admit } from './admission.ts';
 import { changeEvents } from './change-events.ts';
 import { judgeStep } from './guard-step.ts';
 import { joinTrees } from './joined-tree.ts';
+import { withoutMisplaced } from './misplaced.ts';
 import { listingLine } from './pieces.ts';
 import type { PiecesTree } from './pieces-tree.ts';
+import type { Pins } from './pin-changes.ts';
 import { sha256Of } from './snapshot-id.ts';
 import { filesByVersion } from './version-files.ts';
 
@@ -41,6 +43,7 @@ export interface AcceptanceInput {
   readonly released: (version: string, form: string) => boolean;
   /** All that was seen of the versions of a package. */
   readonly firstSeen: (packageName: string) => Promise<readonly FirstSeen[]>;
+  readonly pins: Pins;
   readonly depth: number;
   readonly now: number;
 }
@@ -59,11 +62,12 @@ export interface Acceptance {
 export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
   const { candidate, verdict, previous, now, repository } = input;
   const admitted = admit(verdict);
-  const paths = admitted.paths.filter((path) => path !== 'repo');
+  const { paths, misplaced } = withoutMisplaced(admitted.paths.filter((path) => path !== 'repo'));
   const offered = filesByVersion(paths);
   const withheld = [
     ...admitted.held.map(({ version, rule, reason }) => ({ version, rule, reason })),
     ...(input.heldElsewhere ?? []),
+    ...misplaced,
   ];
   const base = { withheld, offered: offered.size };
   if (previous === undefined) {
@@ -83,30 +87,26 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
     offered,
     withheld: (version) => withheldVersions.has(version),
     identities: async (name) => identitiesOf(await input.firstSeen(name)),
+    pins: input.pins,
     depth: input.depth,
   });
   const decided = await decide(input, findings, offered, last);
   const heldVersions = new Map(decided.held.map((change) => [change.version, change]));
 
   const kept = new Set<string>();
+  const keptVersions = new Set<string>();
   const removed: Record<string, number> = {};
   const came = new Set(added.filter((version) => !heldVersions.has(version)).map(equalityKey));
   for (const [version, files] of standing) {
-    const keep = (): void => {
-      for (const path of files) kept.add(path);
-    };
-    if (withheldVersions.has(version)) continue;
-    if (heldVersions.has(version)) {
-      keep();
-      const since = wasRemoved.get(version);
-      if (since !== undefined) removed[version] = since;
-    } else if (!offered.has(version)) {
-      const since = wasRemoved.get(version) ?? now;
-      // One that takes its place, and that clients could not tell from it, ends its stay.
-      if (now - since >= input.keepRemoved || came.has(equalityKey(version))) continue;
-      removed[version] = since;
-      keep();
-    }
+    const isHeld = heldVersions.has(version);
+    if (withheldVersions.has(version) || (offered.has(version) && !isHeld)) continue;
+    const since = wasRemoved.get(version) ?? (isHeld ? undefined : now);
+    // One that takes its place, and that clients could not tell from it, ends its stay.
+    const isReplaced = !isHeld && came.has(equalityKey(version));
+    if (since !== undefined && (isReplaced || now - since >= input.keepRemoved)) continue;
+    if (since !== undefined) removed[version] = since;
+    keptVersions.add(version);
+    for (const path of files) kept.add(path);
   }
   // A held version's new files stay out; those that were there are kept, mostly under the same paths.
   const heldOut = new Set([...heldVersions.keys()].flatMap((version) => offered.get(version) ?? []));
@@ -120,7 +120,7 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
       removed,
       held: decided.held.map((change) => ({
         ...change,
-        served: standing.has(change.version) ? ('last-good' as const) : ('none' as const),
+        served: keptVersions.has(change.version) ? ('last-good' as const) : ('none' as const),
       })),
       passed: [...decided.passed, ...last.passed].slice(0, PASSED_KEPT),
     },
@@ -134,8 +134,6 @@ export interface DecidedChanges {
   /** Allowed or warned of, in the order of the findings. */
   readonly passed: readonly ChangeRecord[];
   readonly warned: ReadonlySet<string>;
-  /** Versions whose held change a person has released. */
-  readonly released: ReadonlySet<string>;
 }
 
 async function decide(
@@ -149,7 +147,7 @@ async function decide(
   const passed: ChangeRecord[] = [];
   const refused: ChangeRecord[] = [];
   const warned = new Set<string>();
-  const released = new Set<string>();
+  const knownHolds = new Map(last.held.map((change) => [change.version, change]));
   for (const [version, finding] of findings) {
     const { class: found, before, after } = finding;
     const change = { version, class: found, before, after, at: now };
@@ -160,17 +158,15 @@ async function decide(
       continue;
     }
     const form = await formOf(input.candidate, offered.get(version) ?? []);
-    if (input.released(version, form)) {
-      passed.push(change);
-      released.add(version);
-    } else if (action === 'refuse') refused.push(change);
+    if (input.released(version, form)) passed.push(change);
+    else if (action === 'refuse') refused.push(change);
     else {
-      const known = last.held.find((each) => each.version === version && each.form === form);
-      held.push({ ...change, form, at: known?.class === found ? known.at : now });
+      const known = knownHolds.get(version);
+      held.push({ ...change, form, at: known?.form === form && known.class === found ? known.at : now });
     }
   }
   if (refused.length > 0) throw refusal(input.repository, refused);
-  return { held, passed, warned, released };
+  return { held, passed, warned };
 }
 
 /** Names the version as the upstream has it, by the bytes of its files: what a person releases is this alone. */

@@ -12,7 +12,15 @@ import { shownAddress } from '../upstream/http-errors.ts';
 import { showPath } from '../upstream/tree-rules.ts';
 import { type Advisory, parseAdvisories } from '../verify/policy/advisories.ts';
 import { readDocuments } from './advisory-reading.ts';
-import { decodeRecord, encodeRecord, type FeedRecord, parseKept, recordDigest } from './advisory-record.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  type FeedFailure,
+  type FeedRecord,
+  parseKept,
+  recordDigest,
+} from './advisory-record.ts';
+import { isoTime } from './iso-time.ts';
 
 type AdvisoriesConfig = Pick<Config, 'advisories'>;
 
@@ -59,7 +67,9 @@ export async function refreshAdvisories(refresh: AdvisoryRefresh): Promise<Refre
   try {
     taken = await takeFeed(source, last, stored?.validator, refresh);
   } catch (error) {
-    return { changed: false, failure: asSeraiError(error, 'internal', `the advisory feed ${key}`) };
+    const failure = asSeraiError(error, 'internal', `the advisory feed ${key}`);
+    await rememberFailure(failure, last, stored, refresh);
+    return { changed: false, failure };
   }
   const { record, validator } = taken;
   const feed: StoredFeed = { fetchedAt: now, advisories: encodeRecord(record) };
@@ -84,10 +94,64 @@ export async function loadAdvisories(
   }
   return {
     advisories,
-    ...(stored !== undefined && { fetchedAt: stored.fetchedAt }),
+    ...(stored !== undefined && stored.fetchedAt !== NEVER && { fetchedAt: stored.fetchedAt }),
     problems,
     digest: recordDigest(record),
   };
+}
+
+/** How the feed stands, for people; undefined without `[advisories]`. Times are ISO 8601, UTC. */
+export interface FeedState {
+  /** Without a password. */
+  readonly source: string;
+  /** OSV documents about opam packages that are in force. */
+  readonly documents: number;
+  /** Undefined before the first read. */
+  readonly fetchedAt?: string;
+  readonly problems: readonly string[];
+  /** Since when and why it cannot be taken; what was kept stays in force. */
+  readonly failure?: { readonly since: string; readonly code: string; readonly message: string };
+}
+
+/** Throws `store-corrupt`. */
+export async function feedState(
+  catalogue: Pick<Catalogue, 'feed'>,
+  { advisories }: AdvisoriesConfig,
+): Promise<FeedState | undefined> {
+  if (advisories === undefined) return undefined;
+  const source = feedKey(advisories.source);
+  const stored = await catalogue.feed(source);
+  const { documents, problems, failure } = decodeRecord(stored?.advisories);
+  return {
+    source,
+    documents: documents.length,
+    ...(stored !== undefined && stored.fetchedAt !== NEVER && { fetchedAt: isoTime(stored.fetchedAt) }),
+    problems,
+    ...(failure !== undefined && {
+      failure: { since: isoTime(failure.at), code: failure.code, message: failure.message },
+    }),
+  };
+}
+
+/** `fetchedAt` of a feed that could not be read yet. */
+const NEVER = 0;
+
+/** Said once: the same failure again changes nothing. */
+async function rememberFailure(
+  { code, message }: SeraiError,
+  last: FeedRecord,
+  stored: StoredFeed | undefined,
+  { catalogue, config, clock }: AdvisoryRefresh,
+): Promise<void> {
+  if (code === 'aborted' || config.advisories === undefined) return;
+  if (last.failure?.code === code && last.failure.message === message) return;
+  const failure: FeedFailure = { at: last.failure?.at ?? clock.now(), code, message };
+  const advisories = encodeRecord({ ...last, failure });
+  await catalogue.saveFeed(feedKey(config.advisories.source), {
+    fetchedAt: NEVER,
+    ...stored,
+    advisories,
+  });
 }
 
 interface TakenFeed {
@@ -102,7 +166,10 @@ async function takeFeed(
   { fetcher, limits, signal }: AdvisoryRefresh,
 ): Promise<TakenFeed> {
   const feed = await readAdvisoryFeed({ source, fetcher, limits, validator, signal });
-  if (feed.kind === 'unchanged') return { record: last, validator };
+  if (feed.kind === 'unchanged') {
+    const { documents, problems } = last;
+    return { record: { documents, problems }, validator };
+  }
   const record = readDocuments(feed.documents, last);
   if (record.documents.length === 0 && last.documents.length > 0) {
     throw new SeraiError(

@@ -17,6 +17,15 @@ export interface FeedRecord {
   readonly documents: readonly KeptDocument[];
   /** Of the last read, for people. */
   readonly problems: readonly string[];
+  /** Why the feed could not be taken since. */
+  readonly failure?: FeedFailure;
+}
+
+export interface FeedFailure {
+  /** When it was first so; milliseconds since the epoch. */
+  readonly at: number;
+  readonly code: string;
+  readonly message: string;
 }
 
 export const NO_RECORD: FeedRecord = { documents: [], problems: [] };
@@ -24,6 +33,7 @@ export const NO_RECORD: FeedRecord = { documents: [], problems: [] };
 const recordSchema = z.strictObject({
   documents: z.array(z.strictObject({ name: z.string(), id: z.string(), json: z.string() })),
   problems: z.array(z.string()),
+  failure: z.strictObject({ at: z.int(), code: z.string(), message: z.string() }).exactOptional(),
 });
 
 /** A record whose documents are in one order, whatever the order in the feed. */

@@ -10,13 +10,21 @@ export interface ArchiveCaches {
   readonly after: readonly string[];
 }
 
-/** What the upstream's `repo` names, and what the configuration adds; an overlay has those of its sources. */
+/**
+ * What the upstream's `repo` names, and what the configuration adds, for an archive with these checksums. An overlay
+ * has those of the sources that list the archive themselves: a private archive's hash is never told to a public cache.
+ * `archive_fallbacks` of the overlay itself are asked for everything that it lists.
+ */
 export async function archiveCaches(
   repository: string,
+  checksums: readonly Checksum[],
   config: Config,
-  catalogue: Catalogue,
+  catalogue: Pick<Catalogue, 'currentSnapshot' | 'listed'>,
 ): Promise<ArchiveCaches> {
-  const names = [repository, ...(config.repository[repository]?.sources ?? [])];
+  const names: string[] = [];
+  for (const name of config.repository[repository]?.sources ?? [])
+    if (await lists(name, checksums, catalogue)) names.push(name);
+  names.push(repository);
   const before: string[] = [];
   const after: string[] = [];
   for (const name of names) {
@@ -25,6 +33,16 @@ export async function archiveCaches(
     after.push(...(config.repository[name]?.archive_fallbacks ?? []));
   }
   return { before, after };
+}
+
+async function lists(
+  repository: string,
+  checksums: readonly Checksum[],
+  catalogue: Pick<Catalogue, 'listed'>,
+): Promise<boolean> {
+  for (const checksum of checksums)
+    if ((await catalogue.listed(repository, checksum)).length > 0) return true;
+  return false;
 }
 
 /** Where the caches would have an archive with these checksums. */

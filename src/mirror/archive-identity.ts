@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { SeraiError } from '../errors.ts';
-import { showChecksum } from '../hashes.ts';
+import { type Checksum, showChecksum } from '../hashes.ts';
 import { parseJson } from '../json.ts';
 import { parseChecksum } from '../opam/sources.ts';
 import type { ArchiveDeclaration } from '../store/catalogue.ts';
@@ -50,10 +50,17 @@ export function sourcesOfIdentity(identity: string): VersionSources {
   return archive === undefined ? { extras } : { archive, extras };
 }
 
-/** The archives that the identity names. */
-export function archivesOfIdentity(identity: string): ArchiveDeclaration[] {
+/** The archives that the identity names, and of those without a checksum what is `pinned` under their address. */
+export function archivesOfIdentity(
+  identity: string,
+  pinned: (key: string) => readonly Checksum[] | undefined,
+): ArchiveDeclaration[] {
   return rowsOf(identity)
-    .map(([, texts]) => ({ checksums: texts.flatMap((text) => parseChecksum(text) ?? []), sources: [] }))
+    .map(([, texts, src]) => ({
+      checksums:
+        texts.length > 0 ? texts.flatMap((text) => parseChecksum(text) ?? []) : (pinned(`src ${src}`) ?? []),
+      sources: [],
+    }))
     .filter(({ checksums }) => checksums.length > 0);
 }
 

@@ -31,7 +31,7 @@ export interface ArchivesOptions {
   readonly fetcher: Fetcher;
   readonly limits: Limits;
   readonly clock: Clock;
-  readonly caches: (repository: string) => Promise<ArchiveCaches>;
+  readonly caches: (repository: string, checksums: readonly Checksum[]) => Promise<ArchiveCaches>;
 }
 
 export interface FoundArchive {
@@ -169,7 +169,7 @@ export class Archives {
       related.filter((other) => other.id === archive.id && other.blob !== undefined),
     );
     if (done !== undefined) return done.blob;
-    const caches = await this.#options.caches(repository);
+    const caches = await this.#options.caches(repository, archive.checksums);
     const addresses = [
       ...cacheAddresses(caches.before, archive.checksums),
       ...archive.sources,

@@ -38,13 +38,16 @@ export function changeEvents(
   ];
 }
 
+/** What is held, and the changes among it, of which {@link changeEvents} tells. */
+export interface Holds {
+  readonly held: readonly RuledVersion[];
+  readonly changes: readonly HeldChange[];
+}
+
 /** What the log tells of versions that are held from now on, and of those that are not any more. */
-export function servingEvents(
-  repository: string,
-  at: number,
-  before: readonly RuledVersion[],
-  after: readonly RuledVersion[],
-): EventInput[] {
+export function servingEvents(repository: string, at: number, was: Holds, is: Holds): EventInput[] {
+  const before = withoutChanges(was);
+  const after = withoutChanges(is);
   const minus = (all: readonly RuledVersion[], known: readonly RuledVersion[]): readonly RuledVersion[] => {
     const keys = new Set(known.map(({ version, rule }) => `${version} ${rule}`));
     return all.filter(({ version, rule }) => !keys.has(`${version} ${rule}`));
@@ -54,6 +57,11 @@ export function servingEvents(
       grouped(kind, repository, at, group),
     );
   return [...told('held', minus(after, before)), ...told('unheld', minus(before, after))];
+}
+
+function withoutChanges({ held, changes }: Holds): readonly RuledVersion[] {
+  const told = new Set(changes.map(({ version, class: rule }) => `${version} ${rule}`));
+  return held.filter(({ version, rule }) => !told.has(`${version} ${rule}`));
 }
 
 function grouped(

@@ -33,6 +33,8 @@ export interface DerivationInput {
   /** Of the accepted tree, by path in C order, without files that cannot be read. */
   readonly facts: ReadonlyMap<string, FileFacts>;
   readonly decide: (version: AcceptedVersion, now: number) => ServingDecision;
+  /** Names all that `decide` goes by beside the version and the time. */
+  readonly rules: string;
   readonly firstSeen: (version: string) => Pick<FirstSeen, 'at' | 'baseline'> | undefined;
   /** Versions that upstream removed, by when, and for how long they stay, in milliseconds. */
   readonly removed: Readonly<Record<string, number>>;
@@ -59,9 +61,8 @@ export function derive(input: DerivationInput): Derivation {
       }
       changesAt = Math.min(changesAt, removedAt + input.keepRemoved);
     }
-    const accepted = versionOf(version, paths, input);
-    if (accepted === undefined) continue;
-    const decision = input.decide(accepted, now);
+    const decision = decisionOf(version, paths, input);
+    if (decision === undefined) continue;
     changesAt = Math.min(changesAt, decision.changesAt ?? changesAt);
     for (const warning of decision.warnings) warnings.push({ version, ...warning });
     if (decision.hold !== undefined) {
@@ -76,6 +77,27 @@ export function derive(input: DerivationInput): Derivation {
     warnings,
     ...(changesAt === Number.POSITIVE_INFINITY ? {} : { changesAt }),
   };
+}
+
+/** By the facts of a version's only file: what did not change is not decided again under the same rules. */
+const DECISIONS = new WeakMap<FileFacts, { readonly rules: string; readonly decision: ServingDecision }>();
+
+function decisionOf(
+  version: string,
+  paths: readonly string[],
+  input: DerivationInput,
+): ServingDecision | undefined {
+  const { facts, rules, now } = input;
+  const only = paths.length === 1 ? facts.get(paths[0] ?? '') : undefined;
+  const known = only === undefined ? undefined : DECISIONS.get(only);
+  if (known?.rules === rules) return known.decision;
+  const accepted = versionOf(version, paths, input);
+  if (accepted === undefined) return undefined;
+  const decision = input.decide(accepted, now);
+  // One that is about ages is another one later.
+  if (only !== undefined && accepted.firstSeen === undefined && decision.changesAt === undefined)
+    DECISIONS.set(only, { rules, decision });
+  return decision;
 }
 
 function versionOf(

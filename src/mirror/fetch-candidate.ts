@@ -8,7 +8,7 @@ import type { Limits } from '../limits.ts';
 import { field, stringOf } from '../opam/fields.ts';
 import { parseOpamFile } from '../opam/parser.ts';
 import { readFile, type Tree } from '../opam/tree.ts';
-import type { Catalogue } from '../store/catalogue.ts';
+import type { Catalogue, FirstSeen } from '../store/catalogue.ts';
 import type { AddressRules } from '../upstream/address-guard.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
 import { readFolderTree } from '../upstream/folder-tree.ts';
@@ -22,6 +22,7 @@ import type { HeldVersion } from './accepted-state.ts';
 import type { FileFacts } from './file-facts.ts';
 import { tagOf } from './git-candidate.ts';
 import { openRepository } from './open-tree.ts';
+import type { SignedSources } from './signed-archives.ts';
 
 export interface CandidateRequest {
   readonly upstream: string;
@@ -48,6 +49,10 @@ export interface ChangedCandidate {
   readonly facts?: ReadonlyMap<string, FileFacts>;
   /** Versions that it does not have because they are held where it comes from. */
   readonly held?: readonly HeldVersion[];
+  /** When this mirror first saw a version where it comes from. */
+  readonly firstSeen?: (version: string) => FirstSeen | undefined;
+  /** What the signers stand for, where that is known already. */
+  readonly signed?: SignedSources;
 }
 
 export type FetchedCandidate = { readonly kind: 'unchanged' } | ChangedCandidate;

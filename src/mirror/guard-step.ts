@@ -1,13 +1,18 @@
 /** One step from the accepted tree to what the upstream offers now, judged by the guard: changed versions only. */
-import { parsePackageId, showPackageId } from '../opam/package-id.ts';
+import { SeraiError } from '../errors.ts';
+import { packageIdOfPath, parsePackageId, showPackageId } from '../opam/package-id.ts';
+import { OpamSyntaxError } from '../opam/syntax.ts';
 import type { Tree, TreeFile } from '../opam/tree.ts';
-import { type FileFacts as FormFacts, readFacts } from '../verify/guard/facts.ts';
+import { compareGravity } from '../verify/guard/classes.ts';
+import { type FileFacts as FormFacts, readFacts, unreadableFacts } from '../verify/guard/facts.ts';
 import { type Finding, Guard } from '../verify/guard/guard.ts';
-import { sourcesOfForm } from '../verify/guard/sources.ts';
+import type { VersionChange, VersionFiles } from '../verify/guard/published-versions.ts';
+import { sourcesOfForm, type VersionSources } from '../verify/guard/sources.ts';
 import type { Change, ChangeSide } from '../verify/history.ts';
 import { identityOfSources, sourcesOfIdentity } from './archive-identity.ts';
-import { type FileFacts, sameBytes } from './file-facts.ts';
+import { type FileFacts, requireText, sameBytes } from './file-facts.ts';
 import type { PiecesTree } from './pieces-tree.ts';
+import { type Pins, pinReason } from './pin-changes.ts';
 import { sha256Of } from './snapshot-id.ts';
 
 export interface StepInput {
@@ -23,6 +28,7 @@ export interface StepInput {
   readonly withheld: (version: string) => boolean;
   /** Archive identities that were ever accepted of the versions of a package, the last one first. */
   readonly identities: (packageName: string) => Promise<ReadonlyMap<string, readonly string[]>>;
+  readonly pins: Pins;
   /** Nesting allowed in an opam file. */
   readonly depth: number;
 }
@@ -103,16 +109,46 @@ async function findingsOf(
     for (const path of paths) begins.push({ path, after: sideOf(input.before.facts.get(path)) });
   }
   guard.begin(begins);
-  await recallAll(guard, input, added);
+  const recalled = await recallAll(guard, input, added);
   const changes = touched.flatMap((version) => {
     const before = removed(version) ? [] : (standing.get(version) ?? []);
     return changesOf(new Set([...before, ...(offered.get(version) ?? [])]), new Set(before), input);
   });
   const observed = guard.observe(changes);
-  const facts = await readForms(new Set(observed.flatMap(({ needs }) => needs)), changes, input);
-  return observed.flatMap(
-    (change) => guard.judge(change, (id) => facts.get(id) ?? readFacts(new Uint8Array())) ?? [],
-  );
+  const forms = await readForms(new Set(observed.flatMap(({ needs }) => needs)), touched, input);
+  const factsOf = (id: string): FormFacts => {
+    const facts = forms.get(id);
+    if (facts === undefined) throw new SeraiError('internal', `${id} was judged without having been read`);
+    return facts;
+  };
+  return observed.flatMap((change) => {
+    const finding = guard.judge(change, factsOf);
+    return graver(finding, pinFinding(change, recalled, factsOf, input.pins)) ?? [];
+  });
+}
+
+/** What the files alone do not tell. */
+function pinFinding(
+  change: VersionChange,
+  recalled: ReadonlyMap<string, VersionSources>,
+  factsOf: (id: string) => FormFacts,
+  pins: Pins,
+): Finding | undefined {
+  if (change.kind === 'removed' || change.needs.length === 0) return undefined;
+  const { id, kind } = change;
+  const before = kind === 'added' ? recalled.get(showPackageId(id)) : sourcesOfFiles(change.before, factsOf);
+  if (before === undefined) return undefined;
+  const reason = pinReason(before, sourcesOfFiles(change.after, factsOf), kind === 'added', pins);
+  return reason && { id, ...reason };
+}
+
+function sourcesOfFiles({ opam, url }: VersionFiles, factsOf: (id: string) => FormFacts): VersionSources {
+  return sourcesOfForm({ opam: factsOf(opam), ...(url === undefined ? {} : { url: factsOf(url) }) });
+}
+
+function graver(a: Finding | undefined, b: Finding | undefined): Finding | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return compareGravity(a.class, b.class) >= 0 ? a : b;
 }
 
 function changesOf(paths: ReadonlySet<string>, before: ReadonlySet<string>, input: Step): Change[] {
@@ -139,39 +175,56 @@ function sideOfFile(file: TreeFile): ChangeSide {
   return { oid: file.id, mode: '100644' };
 }
 
-/** What the guard asked to know: of the old side from the store, of the new side from the upstream. */
+/**
+ * What the guard asked to know, of a version's unchanged files too: of the new side from the upstream, the rest from
+ * the store.
+ */
 async function readForms(
   needs: ReadonlySet<string>,
-  changes: readonly Change[],
-  { before, now, depth }: StepInput,
+  touched: readonly string[],
+  { before, standing, removed, now, offered, depth }: StepInput,
 ): Promise<ReadonlyMap<string, FormFacts>> {
-  const forms = new Map<string, FormFacts>();
-  const read = async (tree: Tree, idByPath: ReadonlyMap<string, string>): Promise<void> => {
-    for await (const [path, bytes] of tree.read(idByPath.keys())) {
-      const id = idByPath.get(path);
-      if (id !== undefined && !forms.has(id)) forms.set(id, readFacts(bytes, depth));
+  const idByPath = { now: new Map<string, string>(), before: new Map<string, string>() };
+  const fresh = new Set<string>();
+  for (const version of touched) {
+    for (const path of offered.get(version) ?? []) {
+      const id = now.files.get(path)?.id ?? '';
+      if (!needs.has(id)) continue;
+      idByPath.now.set(path, id);
+      fresh.add(id);
     }
-  };
-  const side = (pick: (change: Change) => ChangeSide | undefined): Map<string, string> =>
-    new Map(
-      changes.flatMap((change): [string, string][] => {
-        const found = pick(change);
-        return found !== undefined && needs.has(found.oid) ? [[change.path, found.oid]] : [];
-      }),
-    );
-  await read(
-    before,
-    side((change) => change.before),
-  );
-  await read(
-    now,
-    side((change) => change.after),
-  );
+  }
+  for (const version of touched) {
+    for (const path of removed(version) ? [] : (standing.get(version) ?? [])) {
+      const id = sideOf(before.facts.get(path)).oid;
+      if (needs.has(id) && !fresh.has(id)) idByPath.before.set(path, id);
+    }
+  }
+  const forms = new Map<string, FormFacts>();
+  for (const [tree, ids] of [[now, idByPath.now] as const, [before, idByPath.before] as const])
+    for await (const [path, bytes] of tree.read(ids.keys()))
+      forms.set(ids.get(path) ?? '', readForm(bytes, depth));
   return forms;
 }
 
+/** What is no text cannot be read in the index either. */
+function readForm(bytes: Uint8Array, depth: number): FormFacts {
+  try {
+    requireText(bytes);
+  } catch (error) {
+    if (error instanceof OpamSyntaxError) return unreadableFacts(error.message);
+    throw error;
+  }
+  return readFacts(bytes, depth);
+}
+
 /** Versions that come back are measured by what they last were, or by whatever they once were that they are again. */
-async function recallAll(guard: Guard, input: StepInput, added: readonly string[]): Promise<void> {
+async function recallAll(
+  guard: Guard,
+  input: StepInput,
+  added: readonly string[],
+): Promise<ReadonlyMap<string, VersionSources>> {
+  const recalled = new Map<string, VersionSources>();
   const byName = Map.groupBy(added, (version) => version.slice(0, version.indexOf('.')));
   for (const [name, versions] of byName) {
     const known = await input.identities(name);
@@ -181,18 +234,25 @@ async function recallAll(guard: Guard, input: StepInput, added: readonly string[
       if (id === undefined || identities.length === 0) continue;
       const coming = identities.length === 1 ? undefined : await identityNow(version, input);
       const identity = identities.find((each) => each === coming) ?? identities[0] ?? '';
-      guard.recall(id, sourcesOfIdentity(identity));
+      const sources = sourcesOfIdentity(identity);
+      recalled.set(version, sources);
+      guard.recall(id, sources);
     }
   }
+  return recalled;
 }
 
 async function identityNow(version: string, { offered, now, depth }: StepInput): Promise<string> {
   const forms = new Map<string, FormFacts>();
-  const wanted = (offered.get(version) ?? []).filter((path) => /\/[^/]+\/[^/]+\/(opam|url)$/.test(path));
+  const wanted = (offered.get(version) ?? []).filter((path) => isForm(packageIdOfPath(path)?.file));
   for await (const [path, bytes] of now.read(wanted))
-    forms.set(path.slice(path.lastIndexOf('/') + 1), readFacts(bytes, depth));
+    forms.set(packageIdOfPath(path)?.file ?? '', readForm(bytes, depth));
   const opam = forms.get('opam');
   const url = forms.get('url');
   if (opam === undefined) return '';
   return identityOfSources(sourcesOfForm(url === undefined ? { opam } : { opam, url }));
+}
+
+function isForm(file: string | undefined): boolean {
+  return file === 'opam' || file === 'url';
 }

@@ -4,6 +4,7 @@ import { type AcceptedState, decodeAcceptedState } from './accepted-state.ts';
 import type { BlobKeepers } from './damaged-blobs.ts';
 import { decodeFacts, type FileFacts } from './file-facts.ts';
 import { type PieceFiles, type PiecesTree, readPiecesTree } from './pieces-tree.ts';
+import { StoredPieces } from './stored-pieces.ts';
 import { decodeSummary, type Summary } from './summary.ts';
 
 export interface LastPublication {
@@ -60,11 +61,20 @@ export async function loadLast(
 }
 
 /**
- * The accepted tree, readable; undefined before the first. Files whose facts cannot be read back are not in it: their
- * versions count as new, and are measured by the identities that were seen of them.
+ * The accepted tree; undefined before the first. Files whose facts cannot be read back are not in it: their versions
+ * count as new, and are measured by the identities that were seen of them.
  */
 export function acceptedTree(keepers: BlobKeepers, last: LastPublication): PiecesTree | undefined {
   return last.state === undefined ? undefined : readPiecesTree(last.pieces, keepers);
+}
+
+/** The same without files whose bytes are lost: what is kept of them cannot be, and all else goes on. */
+export async function readableTree(
+  keepers: BlobKeepers,
+  last: LastPublication,
+): Promise<PiecesTree | undefined> {
+  const stored = await new StoredPieces(keepers).find(last.pieces.map(({ key }) => key));
+  return acceptedTree(keepers, { ...last, pieces: last.pieces.filter(({ key }) => stored.has(key)) });
 }
 
 function isSame(

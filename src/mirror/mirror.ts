@@ -52,14 +52,14 @@ export async function openMirror(config: Config, clock: Clock): Promise<Mirror> 
     userAgent: USER_AGENT,
   });
   const repositories = Object.keys(config.repository);
-  const served = new ServedIndexes({ repositories, catalogue, blobs });
+  const served = new ServedIndexes({ repositories, config, catalogue, blobs });
   const archives = new Archives({
     catalogue,
     blobs,
     fetcher,
     clock,
     limits: config.limits,
-    caches: (repository) => archiveCaches(repository, config, catalogue),
+    caches: (repository, checksums) => archiveCaches(repository, checksums, config, catalogue),
   });
   const close = async (): Promise<void> => {
     await fetcher.close();

@@ -1,83 +1,162 @@
 /**
- * An overlay's tree: what its sources serve, in their order. A name belongs to the first source that ever had it, or
- * reserves it, whether or not it can be reached now (HOSTILE 9): no later source can bring it.
+ * An overlay's tree: what its sources serve, in their order. A name belongs to the first source that owns it, whether
+ * or not that one can be reached now (HOSTILE 9): no later source can bring any version of it. The tree is that of the
+ * sources and nothing else, so the same sources make the same overlay everywhere.
  */
 import { createHash } from 'node:crypto';
-import type { Config } from '../config.ts';
 import { SeraiError } from '../errors.ts';
-import { packageIdOfPath } from '../opam/package-id.ts';
+import { packageIdOfPath, parsePackageId } from '../opam/package-id.ts';
 import { compareBytewise, type Tree, type TreeFile } from '../opam/tree.ts';
 import type { Blobs } from '../store/blobs.ts';
-import type { Catalogue, Snapshot } from '../store/catalogue.ts';
-import type { HeldVersion } from './accepted-state.ts';
+import type { Catalogue, FirstSeen, Snapshot } from '../store/catalogue.ts';
+import type { SignedSource } from '../verify/dialect.ts';
+import { decodeAcceptedState, type HeldVersion } from './accepted-state.ts';
 import type { ChangedCandidate, FetchedCandidate } from './fetch-candidate.ts';
-import type { FileFacts } from './file-facts.ts';
-import { loadPiecesTree, type PiecesTree } from './pieces-tree.ts';
+import { decodeFacts, type FileFacts } from './file-facts.ts';
+import { seenTimes } from './first-seen.ts';
+import { type OwnedNames, ownedNames } from './owned-names.ts';
+import { type PieceSource, type PiecesTree, readPiecesTree } from './pieces-tree.ts';
+import type { RulesSource } from './serving-rules.ts';
+import { type SignedSources, storedSignedSources } from './signed-archives.ts';
 import { decodeSummary } from './summary.ts';
+import { filesByVersion } from './version-files.ts';
 
-export interface OverlaySource {
-  readonly config: Config;
-  readonly catalogue: Catalogue;
+export interface OverlaySource extends RulesSource {
+  /** The overlay. */
+  readonly repository: string;
   readonly blobs: Blobs;
 }
 
 interface Layer {
   readonly name: string;
   readonly snapshot: Snapshot;
-  /** Names that it ever had. */
-  readonly names: ReadonlySet<string>;
-  readonly reserved: readonly string[];
+  /** Nobody comes after the last layer, so nobody asks what it owns. */
+  readonly owned: OwnedNames | undefined;
 }
 
-/** Throws `snapshot-refused` while a source was never published: which names it owns is not known yet. */
+/** Counts up when the same sources make another tree than they did. */
+const JOINING = 1;
+
+/** Throws `not-found` while a source was never published: which names it owns is not known yet. */
 export async function overlayCandidate(
   sources: readonly string[],
   validator: string | undefined,
   options: OverlaySource,
 ): Promise<FetchedCandidate> {
-  const layers: Layer[] = [];
-  for (const name of sources) layers.push(await layerOf(name, options));
+  const layers = await layersOf(sources, options);
+  const missing = sources.filter((name) => !layers.some((layer) => layer.name === name));
+  if (missing.length > 0)
+    throw new SeraiError(
+      'not-found',
+      `repository ${options.repository}: nothing is published while its ${missing.length === 1 ? 'source' : 'sources'} ` +
+        `${missing.join(', ')} never ${missing.length === 1 ? 'was' : 'were'}, since nobody knows which names are ` +
+        `owned there; serai status tells what keeps ${missing.length === 1 ? 'it' : 'them'}`,
+    );
   const standing = validatorOf(layers);
   if (standing === validator) return { kind: 'unchanged' };
   return { ...(await joinLayers(layers, options)), validator: standing };
 }
 
-async function layerOf(name: string, { config, catalogue }: OverlaySource): Promise<Layer> {
-  const snapshot = await catalogue.currentSnapshot(name);
-  if (snapshot === undefined)
-    throw new SeraiError(
-      'snapshot-refused',
-      `its source ${name} was never published, so that nobody knows which names it owns; sync ${name} first`,
-    );
-  const names = new Set<string>();
-  for (const { version } of await catalogue.firstSeen(name)) names.add(nameOf(version));
-  return { name, snapshot, names, reserved: config.repository[name]?.reserved ?? [] };
+/** What the signers of the overlay's versions stand for, as the sources' last syncs found it. */
+export async function overlaySignedSources(
+  sources: readonly string[],
+  options: RulesSource,
+): Promise<SignedSources> {
+  return signedIn(await layersOf(sources, options), options.catalogue);
+}
+
+async function signedIn(layers: readonly Layer[], catalogue: Catalogue): Promise<SignedSources> {
+  const signed = new Map<string, readonly SignedSource[]>();
+  for (const [index, { name }] of layers.entries()) {
+    const accepted = await catalogue.accepted(name);
+    const held = accepted === undefined ? [] : decodeAcceptedState(accepted.state).held;
+    const isFree = freeIn(layers.slice(0, index));
+    for (const [version, stands] of await storedSignedSources(name, held, catalogue))
+      if (isFree(nameOf(version))) signed.set(version, stands);
+  }
+  return signed;
+}
+
+/** Those that were ever published. */
+async function layersOf(sources: readonly string[], options: RulesSource): Promise<readonly Layer[]> {
+  const layers: Layer[] = [];
+  // The earlier ones last: what they own when a later one's snapshot has been read is what counts.
+  for (const [index, name] of [...sources.entries()].reverse()) {
+    const snapshot = await options.catalogue.currentSnapshot(name);
+    if (snapshot === undefined) continue;
+    const owned = index === sources.length - 1 ? undefined : await ownedNames(name, snapshot, options);
+    layers.unshift({ name, snapshot, owned });
+  }
+  return layers;
 }
 
 async function joinLayers(
   layers: readonly Layer[],
   { catalogue, blobs }: OverlaySource,
 ): Promise<ChangedCandidate> {
-  const trees = new Map<string, PiecesTree>();
   const origin = new Map<string, PiecesTree>();
   const facts = new Map<string, FileFacts>();
+  const firstSeen = new Map<string, FirstSeen>();
   const held: HeldVersion[] = [];
   for (const [index, { name, snapshot }] of layers.entries()) {
-    const earlier = layers.slice(0, index);
-    const tree = await loadPiecesTree(snapshot.pieces, { catalogue, blobs });
-    trees.set(name, tree);
-    for (const [path, file] of tree.facts) {
-      const place = packageIdOfPath(path);
-      // Keys, delegations and the file `repo` speak for their own repository alone.
-      if (place === undefined || earlier.some((layer) => owns(layer, place.id.name))) continue;
-      origin.set(path, tree);
-      facts.set(path, file);
+    const isFree = freeIn(layers.slice(0, index));
+    const tree = await servedTree(name, snapshot, { catalogue, blobs });
+    const seen = seenTimes(await catalogue.firstSeen(name), []);
+    for (const [version, paths] of versionsIn(tree)) {
+      if (!isFree(nameOf(version))) continue;
+      for (const path of paths) {
+        const file = tree.facts.get(path);
+        if (file === undefined) continue;
+        origin.set(path, tree);
+        facts.set(path, file);
+      }
+      const first = seen(version);
+      if (first !== undefined) firstSeen.set(version, first);
     }
-    for (const version of decodeSummary(snapshot.summary).held)
-      if (!earlier.some((layer) => owns(layer, nameOf(version.version))))
-        held.push({ ...version, reason: `held in ${name}: ${version.reason}` });
+    for (const { version, rule, reason } of decodeSummary(snapshot.summary).held)
+      if (parsePackageId(version) !== undefined && isFree(nameOf(version)))
+        held.push({ version, rule, reason: `held in ${name}: ${reason}` });
   }
-  return { kind: 'changed', tree: layeredTree(origin), facts, held };
+  return {
+    kind: 'changed',
+    tree: layeredTree(origin),
+    facts,
+    held,
+    firstSeen: (version) => firstSeen.get(version),
+    signed: await signedIn(layers, catalogue),
+  };
+}
+
+async function servedTree(
+  name: string,
+  { pieces: keys }: Snapshot,
+  source: PieceSource,
+): Promise<PiecesTree> {
+  const pieces = await source.catalogue.pieces(keys);
+  const listed = keys.map((key) => {
+    const piece = pieces.get(key);
+    if (piece !== undefined) return { key, files: decodeFacts(piece.facts) };
+    throw new SeraiError(
+      'store-corrupt',
+      `a piece of the source ${name} is not in the catalogue; sync it anew`,
+    );
+  });
+  return readPiecesTree(listed, source);
+}
+
+/**
+ * The versions of a layer with their files. Keys, delegations and the file `repo` speak for their own repository
+ * alone. A folder without an `opam` of its own is no version, and opam would go on looking for one of whatever name
+ * inside it (seen with 2.1.2).
+ */
+function* versionsIn({ facts }: PiecesTree): Generator<readonly [version: string, paths: readonly string[]]> {
+  for (const [version, paths] of filesByVersion(facts.keys()))
+    if (paths.some((path) => packageIdOfPath(path)?.file === 'opam')) yield [version, paths];
+}
+
+/** Whether no earlier layer owns the name. */
+function freeIn(earlier: readonly Layer[]): (name: string) => boolean {
+  return (name) => !earlier.some(({ owned }) => owned?.has(name) === true);
 }
 
 /** The paths in C order, each from its layer. */
@@ -116,27 +195,19 @@ function* runsOf(paths: Iterable<string>, origin: ReadonlyMap<string, PiecesTree
   if (run !== undefined) yield run;
 }
 
-function owns({ names, reserved }: Layer, name: string): boolean {
-  return (
-    names.has(name) ||
-    reserved.some((pattern) =>
-      pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
-    )
-  );
-}
-
 function nameOf(version: string): string {
   return version.slice(0, version.indexOf('.'));
 }
 
-/** Other when any layer serves something else, or owns more. */
+/** Other when any layer serves something else, or owns other names. */
 function validatorOf(layers: readonly Layer[]): string {
-  const parts = layers.map(({ name, snapshot, names, reserved }) => [
+  const parts = layers.map(({ name, snapshot, owned }) => [
     name,
     snapshot.id,
     snapshot.summary,
-    names.size,
-    reserved,
+    owned?.digest ?? '',
   ]);
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([JOINING, parts]))
+    .digest('hex');
 }

@@ -4,7 +4,7 @@ import type { Limits } from '../limits.ts';
 import { packageIdOfPath, showPackageId } from '../opam/package-id.ts';
 import { readRepoFile, rewriteRepoFile } from '../opam/repo.ts';
 import type { Tree } from '../opam/tree.ts';
-import type { AcceptedTree, EventInput, Publication, Snapshot } from '../store/catalogue.ts';
+import type { AcceptedTree, EventInput, FirstSeen, Publication, Snapshot } from '../store/catalogue.ts';
 import { type AcceptedState, encodeAcceptedState } from './accepted-state.ts';
 import { servingEvents } from './change-events.ts';
 import type { BlobKeepers } from './damaged-blobs.ts';
@@ -47,6 +47,8 @@ export interface PublishInput {
   readonly verdicts?: NonNullable<Publication['verdicts']>;
   /** Versions that were seen and are held out of the tree. */
   readonly seen?: readonly string[];
+  /** Of an overlay: when a version was first seen in the source that it comes from. */
+  readonly firstSeen?: ((version: string) => FirstSeen | undefined) | undefined;
   /** What the log tells beside the publication. */
   readonly events: readonly EventInput[];
   /** Facts of files from elsewhere, by path, so that they are not found again. */
@@ -106,10 +108,11 @@ export class Publisher {
     const state = withUnreadable(input.state, plan);
     this.#refuseEmpty(state, last, input.minimumRemaining);
     const facts = readableFacts(plan);
-    const seen = newlySeen({ ...input, last, facts });
+    const seen = newlySeen({ ...input, state, last, facts });
     const derivation = derive({
       facts,
       decide: rules.decide,
+      rules: rules.digest,
       firstSeen: rules.needsAges ? seenTimes(await catalogue.firstSeen(repository), seen) : () => undefined,
       removed: state.removed,
       keepRemoved: rules.keepRemoved,
@@ -175,7 +178,12 @@ export class Publisher {
       ...(input.verdicts === undefined ? {} : { verdicts: input.verdicts }),
       events: [
         ...input.events,
-        ...servingEvents(repository, now, last.summary?.held ?? [], held),
+        ...servingEvents(
+          repository,
+          now,
+          { held: last.summary?.held ?? [], changes: last.state?.held ?? [] },
+          { held, changes: state.held },
+        ),
         eventOf('published', now, repository, {
           snapshot: id,
           commit: input.commit,

@@ -4,15 +4,14 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import type { Catalogue } from '../store/catalogue.ts';
-import type { SignedSource } from '../verify/dialect.ts';
+import type { AcceptedState } from './accepted-state.ts';
 import type { BlobKeepers } from './damaged-blobs.ts';
 import { acceptedTree, type LastPublication } from './last-publication.ts';
 import { lockPublishing } from './locks.ts';
+import { overlaySignedSources } from './overlay.ts';
 import type { Publisher, PublishOutcome } from './publisher.ts';
 import { type ServingRules, servingRules } from './serving-rules.ts';
-import type { SignedSources } from './signed-archives.ts';
-import { readVerdict } from './verdict-memory.ts';
+import { type SignedSources, storedSignedSources } from './signed-archives.ts';
 
 export interface RederivationOptions extends BlobKeepers {
   readonly config: Config;
@@ -44,7 +43,7 @@ export class Rederivation {
         paths: [...tree.files.keys()],
         state: last.state,
         rules,
-        signed: await signedSources(catalogue, repository, last),
+        signed: await this.#signedSources(last.state.held),
         events: [],
         now,
         ...(last.current?.commit === undefined ? {} : { commit: last.current.commit }),
@@ -53,24 +52,17 @@ export class Rederivation {
       unlock();
     }
   }
+
+  #signedSources(held: AcceptedState['held']): Promise<SignedSources> {
+    const { config, catalogue, repository } = this.#options;
+    const sources = config.repository[repository]?.sources;
+    return sources === undefined
+      ? storedSignedSources(repository, held, catalogue)
+      : overlaySignedSources(sources, { config, catalogue });
+  }
 }
 
 function isDue({ summary }: LastPublication, { digest }: ServingRules, now: number): boolean {
   if (summary === undefined) return false;
   return summary.rules !== digest || (summary.changesAt !== undefined && now >= summary.changesAt);
-}
-
-/** As the verdicts of the last sync said, of versions that are served in the form that was judged. */
-async function signedSources(
-  catalogue: Catalogue,
-  repository: string,
-  { state }: LastPublication,
-): Promise<SignedSources> {
-  const held = new Set(state?.held.map(({ version }) => version));
-  const signed = new Map<string, readonly SignedSource[]>();
-  for (const { version, verdict } of await catalogue.verdicts(repository)) {
-    const sources = readVerdict(verdict)?.sources ?? [];
-    if (sources.length > 0 && !held.has(version)) signed.set(version, sources);
-  }
-  return signed;
 }

@@ -3,7 +3,11 @@ import type { Clock } from '../clock.ts';
 import type { Config, RepositoryConfig } from '../config.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 import { shownAddress } from '../upstream/http-errors.ts';
+import { denials } from './decisions.ts';
+import type { RuledVersion } from './derivation.ts';
 import { type Freshness, freshnessOf } from './freshness.ts';
+import { countsByRule } from './holds.ts';
+import { isoTime } from './iso-time.ts';
 import type { ServedIndexes } from './served-index.ts';
 import { decodeSummary, type Summary } from './summary.ts';
 
@@ -18,7 +22,10 @@ export interface StateSource {
 /** Times are ISO 8601, UTC. */
 export interface RepositoryState {
   readonly name: string;
+  /** Empty for an overlay. */
   readonly upstream: string;
+  /** Of an overlay, the one that owns its names first. */
+  readonly sources?: readonly string[];
   readonly dialect: string;
   /** A snapshot is published and can be read. */
   readonly ready: boolean;
@@ -28,7 +35,21 @@ export interface RepositoryState {
   readonly packages?: number;
   readonly versions?: number;
   readonly archives?: number;
-  readonly held?: readonly { readonly version: string; readonly reason: string }[];
+  /** Versions that upstream has and clients do not get. */
+  readonly held?: readonly RuledVersion[];
+  /** Versions that clients get in the form from before a change that is held. */
+  readonly keptBack?: readonly RuledVersion[];
+  /** Versions that are served with a word of warning: how many by each rule, and the first of them. */
+  readonly warned?: {
+    readonly counts: Readonly<Record<string, number>>;
+    readonly first: readonly RuledVersion[];
+  };
+  /** Versions that are served although upstream removed them. */
+  readonly removed?: number;
+  /** Versions among the held that only wait for `min_age`. */
+  readonly waiting?: number;
+  /** Denials in force here, of persons and of the configuration. */
+  readonly denials?: number;
   readonly attemptedAt?: string;
   readonly syncedAt?: string;
   /** Of the last sync, or of reading the snapshot back. */
@@ -40,6 +61,9 @@ export interface RepositoryState {
   /** What must be said loudly: above all that nothing proves whose keys these are. */
   readonly warnings?: readonly string[];
 }
+
+/** Warned versions that are named; serai explain tells of each. */
+const WARNED_SHOWN = 10;
 
 export function repositoryStates(source: StateSource): Promise<readonly RepositoryState[]> {
   return Promise.all(Object.keys(source.config.repository).map((name) => stateOf(name, source)));
@@ -57,15 +81,17 @@ async function stateOf(
   const state = {
     name,
     upstream: shownAddress(settings?.upstream ?? ''),
+    ...(settings?.sources === undefined ? {} : { sources: settings.sources }),
     dialect: settings?.dialect ?? '',
     ready: served === undefined ? snapshot !== undefined : served.current(name) !== undefined,
-    ...(sync === undefined ? {} : { attemptedAt: isoDate(sync.attemptedAt) }),
-    ...(sync?.succeededAt === undefined ? {} : { syncedAt: isoDate(sync.succeededAt) }),
+    ...(sync === undefined ? {} : { attemptedAt: isoTime(sync.attemptedAt) }),
+    ...(sync?.succeededAt === undefined ? {} : { syncedAt: isoTime(sync.succeededAt) }),
     ...(failure === undefined ? {} : { failure }),
+    denials: (await denials(name, { config, catalogue })).length,
   };
   if (snapshot === undefined) return state;
   const summary = decodeSummary(snapshot.summary);
-  const { packages, versions, archives, held } = summary;
+  const { packages, versions, archives, held, keptBack, warned, removed } = summary;
   const freshness = freshnessOf(settings, summary, clock.now());
   const stopped = freshness === 'stale' && settings?.stop_when_stale === true;
   return {
@@ -73,12 +99,16 @@ async function stateOf(
     ready: state.ready && !stopped,
     ...signedState(summary, settings, freshness),
     snapshot: snapshot.id,
-    publishedAt: isoDate(snapshot.publishedAt),
+    publishedAt: isoTime(snapshot.publishedAt),
     ...(snapshot.commit === undefined ? {} : { commit: snapshot.commit }),
     packages,
     versions,
     archives,
     held,
+    keptBack,
+    warned: { counts: countsByRule(warned), first: warned.slice(0, WARNED_SHOWN) },
+    removed,
+    waiting: held.filter(({ rule }) => rule === 'min-age').length,
   };
 }
 
@@ -90,12 +120,8 @@ function signedState(
   if (settings?.dialect !== 'signed') return {};
   return {
     freshness,
-    ...(signedAt === undefined ? {} : { signedAt: isoDate(signedAt) }),
+    ...(signedAt === undefined ? {} : { signedAt: isoTime(signedAt) }),
     ...(root === undefined ? {} : { root }),
     ...(warnings === undefined ? {} : { warnings }),
   };
-}
-
-function isoDate(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
 }

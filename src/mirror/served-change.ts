@@ -24,7 +24,7 @@ export interface ServedChangeInput {
   readonly before: Pick<Summary, 'held'> | undefined;
   readonly held: Summary['held'];
   /** Of accepted files, by path, before and now. */
-  readonly facts: readonly ReadonlyMap<string, FileFacts>[];
+  readonly facts: readonly [before: ReadonlyMap<string, FileFacts>, now: ReadonlyMap<string, FileFacts>];
   /** Of the served pieces, bound to what is signed. */
   readonly served: readonly (Holder & { readonly key: string })[];
 }
@@ -32,12 +32,15 @@ export interface ServedChangeInput {
 export async function servedChange(input: ServedChangeInput): Promise<ServedChange> {
   const wasHeld = new Set(input.before?.held.map(({ version }) => version));
   const isHeld = new Set(input.held.map(({ version }) => version));
-  const ended = [...wasHeld].filter((version) => !isHeld.has(version));
+  if (wasHeld.size === 0 && isHeld.size === 0) return { withdrawn: [], restored: [] };
+  const paths = new Set(pathsOf(input));
+  const served = filesByVersion(paths);
   // One that verification withheld and that is gone stays withdrawn.
-  const served = ended.length === 0 ? undefined : filesByVersion(pathsOf(input));
-  const over = ended.filter((version) => served?.has(version) === true);
-  // What is restored may share a checksum with what is to stay withdrawn, so that is said again.
-  const taken = over.length > 0 ? [...isHeld] : [...isHeld].filter((version) => !wasHeld.has(version));
+  const over = [...wasHeld].filter((version) => !isHeld.has(version) && served.has(version));
+  // What is restored may share a checksum with what is to stay withdrawn, and what is not served any more may have been
+  // the reason that something was not withdrawn: so that is said again.
+  const anew = over.length > 0 || isLess(paths, input);
+  const taken = anew ? [...isHeld] : [...isHeld].filter((version) => !wasHeld.has(version));
   const held = await archivesOf(taken, input);
   return { withdrawn: undeclared(held, input.served), restored: await archivesOf(over, input) };
 }
@@ -46,20 +49,40 @@ function* pathsOf({ served }: ServedChangeInput): Generator<string> {
   for (const { files } of served) for (const { path } of files) yield path;
 }
 
+/** Whether a file that declared archives is other than it was, or not served. */
+function isLess(paths: ReadonlySet<string>, { facts: [before, now] }: ServedChangeInput): boolean {
+  for (const [path, { sha256, archives, others }] of before)
+    if (archives.length + others.length > 0 && !(paths.has(path) && now.get(path)?.sha256 === sha256))
+      return true;
+  return false;
+}
+
+/** Names asked about one by one; beyond, all are read at once. */
+const FEW_NAMES = 50;
+
 async function archivesOf(
   versions: readonly string[],
   { repository, catalogue, facts }: ServedChangeInput,
 ): Promise<ArchiveDeclaration[]> {
+  if (versions.length === 0) return [];
+  const pins = new Map((await catalogue.pins(repository)).map(({ key, checksums }) => [key, checksums]));
+  const wanted = new Set(versions);
+  const names = new Set(versions.map((version) => version.slice(0, version.indexOf('.'))));
   const archives: ArchiveDeclaration[] = [];
-  const byName = Map.groupBy(versions, (version) => version.slice(0, version.indexOf('.')));
-  for (const [name, ofName] of byName) {
-    const wanted = new Set(ofName);
+  for (const name of names.size > FEW_NAMES ? [undefined] : names)
     for (const { version, identity } of await catalogue.firstSeen(repository, name))
-      if (wanted.has(version) && identity !== '') archives.push(...archivesOfIdentity(identity));
-    for (const version of ofName)
-      for (const base of ['opam', 'url'])
-        for (const known of facts) archives.push(...(known.get(folderOf(version) + base)?.archives ?? []));
-  }
+      if (wanted.has(version) && identity !== '')
+        archives.push(...archivesOfIdentity(identity, (key) => pins.get(key)));
+  for (const version of versions)
+    for (const base of ['opam', 'url'])
+      for (const known of facts) {
+        const file = known.get(folderOf(version) + base);
+        archives.push(...(file?.archives ?? []));
+        for (const { src } of file?.others ?? []) {
+          const checksums = pins.get(`src ${src}`);
+          if (checksums !== undefined) archives.push({ checksums, sources: [] });
+        }
+      }
   return archives;
 }
 

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import type { Config, RepositoryConfig } from '../config.ts';
 import { SeraiError } from '../errors.ts';
 import { showChecksum } from '../hashes.ts';
+import type { PackageId, PackageName } from '../opam/package-id.ts';
 import type { Catalogue, Decision } from '../store/catalogue.ts';
 import { advisoryIndex } from '../verify/policy/advisories.ts';
 import type { ChangePolicy, Vouching } from '../verify/policy/changes.ts';
 import { changePolicyOf, keepRemovedOf } from '../verify/policy/changes.ts';
-import { type PackagePattern, parsePackagePattern } from '../verify/policy/package-pattern.ts';
+import { type PackagePattern, parsePackagePattern, patternLookup } from '../verify/policy/package-pattern.ts';
 import { type Denial, prepareServing, type ServingPolicy } from '../verify/policy/serving.ts';
 import type { HashAction } from '../verify/policy/source-policy.ts';
 import { loadAdvisories } from './advisories.ts';
@@ -21,6 +22,7 @@ export interface ServingRules {
   readonly needsAges: boolean;
   /** Which sources are to be strengthened. */
   readonly pinned: { readonly weak: boolean; readonly missing: boolean };
+  readonly pins: ServingPolicy['pins'];
   /** Whether a person released this form of a version from the hold of its change. */
   readonly released: (version: string, form: string) => boolean;
   /** The releases alone: with others the upstream's tree has to be looked at again. */
@@ -41,10 +43,9 @@ export async function servingRules(
   const settings = config.repository[repository];
   if (settings === undefined)
     throw new SeraiError('usage', `there is no repository ${repository} in the configuration`);
-  const decisions = (await catalogue.decisions()).filter(
-    (decision) => decision.repository === undefined || decision.repository === repository,
-  );
+  const decisions = await decisionsAbout(repository, catalogue);
   const releases = decisions.filter(({ kind }) => kind === 'release');
+  const releasedForms = new Set(releases.map(({ subject, form }) => `${subject} ${form}`));
   const pins = await catalogue.pins(repository);
   const { advisories, digest: advisoriesDigest } = await loadAdvisories(catalogue, config);
   const vouching = vouchingOf(settings);
@@ -52,7 +53,7 @@ export async function servingRules(
   const weakHashes = settings.weak_hashes ?? DEFAULT_WEAK[vouching];
   const policy: ServingPolicy = {
     denials: [...configuredDenials(settings), ...personalDenials(decisions)],
-    allowed: settings.allow?.flatMap((text) => parsePackagePattern(text) ?? []),
+    allowed: allowedBy(settings),
     minAge: settings.min_age,
     minAgeExempt: patterns(settings.min_age_exempt),
     minAgeBaseline: settings.min_age_baseline,
@@ -62,6 +63,7 @@ export async function servingRules(
     missingHashes: settings.missing_hashes,
     malformed: changes['checksum-malformed'],
     released: new Set(releases.filter(({ form }) => form === '').map(({ subject }) => subject)),
+    releasedForms: new Set(releases.filter(({ form }) => form !== '').map(({ subject }) => subject)),
     pins: new Map(pins.map(({ key, checksums }) => [key, checksums])),
     cacheUrl: settings.rewrite_sources ? cacheUrl(config.public_url, repository) : undefined,
   };
@@ -71,8 +73,8 @@ export async function servingRules(
     keepRemoved: keepRemovedOf(vouching, settings.keep_removed),
     needsAges: settings.min_age !== undefined,
     pinned: { weak: weakHashes === 'strengthen', missing: settings.missing_hashes === 'strengthen' },
-    released: (version, form) =>
-      releases.some((release) => release.subject === version && release.form === form),
+    pins: policy.pins,
+    released: (version, form) => releasedForms.has(`${version} ${form}`),
     releases: digestOf(releases.map(({ subject, form }) => [subject, form])),
     digest: digestOf([
       servingKeys(settings),
@@ -82,6 +84,41 @@ export async function servingRules(
       pins.map(({ key, checksums }) => [key, checksums.map(showChecksum)]),
     ]),
   };
+}
+
+/** What a repository is not to serve of any snapshot, whatever else is said of it. */
+export interface DenialRules {
+  /** By one of the denials, or because there is a list of what is allowed and it is not on it. */
+  readonly denies: (id: PackageId) => boolean;
+  /** Names that alone can be denied; undefined when any may be. */
+  readonly names: readonly PackageName[] | undefined;
+}
+
+/** Throws `store-corrupt` for a denial that cannot be read. */
+export function denialRules(settings: RepositoryConfig, decisions: readonly Decision[]): DenialRules {
+  const denials = [...configuredDenials(settings), ...personalDenials(decisions)];
+  const allowed = allowedBy(settings);
+  const denialOf = patternLookup(denials, ({ pattern }) => pattern);
+  const allowanceOf = allowed && patternLookup(allowed, (pattern) => pattern);
+  const names = denials.map(({ pattern }) => pattern.name);
+  return {
+    denies: (id) =>
+      denialOf(id) !== undefined || (allowanceOf !== undefined && allowanceOf(id) === undefined),
+    names:
+      allowed === undefined && !names.includes(undefined)
+        ? [...new Set(names.filter((name) => name !== undefined))]
+        : undefined,
+  };
+}
+
+/** What persons decided about the repository, or about all of them. */
+export async function decisionsAbout(
+  repository: string,
+  catalogue: Pick<Catalogue, 'decisions'>,
+): Promise<readonly Decision[]> {
+  return (await catalogue.decisions()).filter(
+    (decision) => decision.repository === undefined || decision.repository === repository,
+  );
 }
 
 /** Signatures and other repositories' policies vouch for what they list; weak hashes are for `accept_weak` there. */
@@ -113,6 +150,10 @@ function vouchingOf({ sources, dialect }: RepositoryConfig): Vouching {
 
 function definedOnly(set: RepositoryConfig['policy']): Partial<ChangePolicy> {
   return Object.fromEntries(Object.entries(set).filter(([, action]) => action !== undefined));
+}
+
+function allowedBy({ allow }: RepositoryConfig): PackagePattern[] | undefined {
+  return allow === undefined ? undefined : patterns(allow);
 }
 
 function configuredDenials({ deny }: RepositoryConfig): Denial[] {

@@ -2,10 +2,11 @@
 import { type Checksum, showChecksum } from '../hashes.ts';
 import { packageIdOfPath, showPackageId } from '../opam/package-id.ts';
 import { parseChecksum } from '../opam/sources.ts';
-import type { ArchiveDeclaration } from '../store/catalogue.ts';
+import type { ArchiveDeclaration, Catalogue } from '../store/catalogue.ts';
 import type { SignedSource, Verdict } from '../verify/dialect.ts';
 import { archivesIn } from './declarations.ts';
 import type { FileFacts } from './file-facts.ts';
+import { readVerdict } from './verdict-memory.ts';
 
 interface Holder {
   readonly key: string;
@@ -18,6 +19,21 @@ export type SignedSources = ReadonlyMap<string, readonly SignedSource[]>;
 export function signedSourcesOf(verdict: Verdict): SignedSources {
   const signed = new Map<string, readonly SignedSource[]>();
   for (const [version, { sources }] of verdict.versions) if (sources.length > 0) signed.set(version, sources);
+  return signed;
+}
+
+/** The same as the verdicts of the last sync said, without the versions in `held`: those are served in another form. */
+export async function storedSignedSources(
+  repository: string,
+  held: readonly { readonly version: string }[],
+  catalogue: Pick<Catalogue, 'verdicts'>,
+): Promise<SignedSources> {
+  const isHeld = new Set(held.map(({ version }) => version));
+  const signed = new Map<string, readonly SignedSource[]>();
+  for (const { version, verdict } of await catalogue.verdicts(repository)) {
+    const sources = readVerdict(verdict)?.sources ?? [];
+    if (sources.length > 0 && !isHeld.has(version)) signed.set(version, sources);
+  }
   return signed;
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { SeraiError } from '../errors.ts';
-import { showChecksum } from '../hashes.ts';
+import { type Checksum, showChecksum } from '../hashes.ts';
 import type { Limits } from '../limits.ts';
 import type { Blobs, StoredBlob } from '../store/blobs.ts';
 import type { Catalogue } from '../store/catalogue.ts';
@@ -31,7 +31,7 @@ export interface StrengtheningOptions {
   readonly fetcher: Fetcher;
   readonly clock: Clock;
   readonly limits: Limits;
-  readonly caches: (repository: string) => Promise<ArchiveCaches>;
+  readonly caches: (repository: string, checksums: readonly Checksum[]) => Promise<ArchiveCaches>;
 }
 
 export interface WeakArchive {
@@ -96,7 +96,7 @@ export class Strengthening {
     signal: AbortSignal | undefined,
   ): Promise<StoredBlob | undefined> {
     const { repository, catalogue, blobs, fetcher, limits, caches } = this.#options;
-    const { before, after } = await caches(repository);
+    const { before, after } = await caches(repository, source.checksums);
     const all = [
       ...cacheAddresses(before, source.checksums),
       ...addresses,

@@ -92,15 +92,22 @@ export function summarize(
     rule,
     reason: `${before} → ${after}`,
   });
-  const changes = (served: HeldChange['served']): RuledVersion[] =>
-    state.held.filter((change) => change.served === served).map(ofChange);
+  const byPolicy = new Set(derivation.held.map(({ version }) => version));
+  const isServed = ({ version }: HeldChange): boolean => versions.has(version);
+  const isOut = (change: HeldChange): boolean => !isServed(change) && !byPolicy.has(change.version);
   return {
     packages: packages.size,
     versions: versions.size,
     archives: archives.size,
     archiveMirrors: state.archiveMirrors,
-    held: [...state.withheld, ...state.unreadable, ...changes('none'), ...derivation.held],
-    keptBack: changes('last-good'),
+    held: [
+      ...state.withheld,
+      ...state.unreadable,
+      ...state.held.filter(isOut).map(ofChange),
+      ...derivation.held,
+    ],
+    // Its last good form may itself be held by policy, or have been removed for too long.
+    keptBack: state.held.filter(isServed).map(ofChange),
     warned: derivation.warnings,
     removed: Object.keys(state.removed).filter((version) => versions.has(version)).length,
     rules,

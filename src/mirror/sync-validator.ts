@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Config, RepositoryConfig } from '../config.ts';
 import { parseJson } from '../json.ts';
+import type { AcceptedTree } from '../store/catalogue.ts';
 
 const validatorSchema = z.object({
   upstream: z.string(),
@@ -20,9 +21,11 @@ export function encodeValidator(validator: SyncValidator): string {
   return JSON.stringify(validator);
 }
 
-/** Names an accepted tree by the keys of its pieces. */
-export function acceptedName(pieces: readonly string[]): string {
-  return createHash('sha256').update(pieces.join()).digest('hex');
+/** Names an accepted tree by the keys of its pieces, and by what is remembered beside them: a held change is there alone. */
+export function acceptedName({ pieces, state }: AcceptedTree): string {
+  return createHash('sha256')
+    .update(JSON.stringify([pieces, state]))
+    .digest('hex');
 }
 
 /** One that cannot be read costs one whole fetch, so it is no error. */

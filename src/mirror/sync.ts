@@ -21,12 +21,12 @@ import {
   requestFor,
 } from './fetch-candidate.ts';
 import { createJudge, type Judge, judgeBy } from './judge.ts';
-import { acceptedTree } from './last-publication.ts';
+import { readableTree } from './last-publication.ts';
 import { lockFetching, lockPublishing } from './locks.ts';
 import { overlayCandidate } from './overlay.ts';
 import { Publisher, type PublishOutcome } from './publisher.ts';
 import { Rederivation } from './rederivation.ts';
-import { type ServingRules, servingRules } from './serving-rules.ts';
+import { servingRules } from './serving-rules.ts';
 import { type SignedSources, signedSourcesOf } from './signed-archives.ts';
 import { Strengthening } from './strengthening.ts';
 import { acceptedName, decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
@@ -62,6 +62,14 @@ export type SyncReport =
   /** The upstream said that nothing changed. */
   { readonly kind: 'not-modified' } | PublishOutcome;
 
+interface Accepted {
+  readonly outcome: PublishOutcome;
+  /** Of the candidate that was taken. */
+  readonly validator: string | undefined;
+  /** Digest of the releases that it was judged with. */
+  readonly releases: string;
+}
+
 export class RepositorySync {
   readonly #options: SyncOptions;
   readonly #settings: RepositoryConfig;
@@ -84,7 +92,7 @@ export class RepositorySync {
     this.#strengthening = new Strengthening({
       ...options,
       limits: config.limits,
-      caches: (name) => archiveCaches(name, config, catalogue),
+      caches: (name, checksums) => archiveCaches(name, checksums, config, catalogue),
     });
   }
 
@@ -120,17 +128,13 @@ export class RepositorySync {
    * to be rederived before it. Undefined when nothing was ever accepted, or nothing could have become other.
    */
   async rederive(signal?: AbortSignal): Promise<PublishOutcome | undefined> {
+    const { catalogue, repository } = this.#options;
     const derived = await this.#rederivation.run(signal);
-    if (this.#settings.sources === undefined) return derived;
-    const unlock = await lockFetching(this.#options, signal);
-    try {
-      const candidate = await this.#fetch(undefined, signal);
-      if (candidate.kind === 'unchanged') return derived;
-      const rules = await servingRules(this.#options.repository, this.#options);
-      return await this.#accept(candidate, rules, () => undefined, signal);
-    } finally {
-      unlock();
-    }
+    const { sources } = this.#settings;
+    if (sources === undefined || (await catalogue.accepted(repository)) === undefined) return derived;
+    const candidate = await overlayCandidate(sources, undefined, this.#options);
+    if (candidate.kind === 'unchanged') return derived;
+    return (await this.#accept(candidate, () => undefined, signal)).outcome;
   }
 
   /** Being told to stop is no failure of the upstream's. */
@@ -163,19 +167,18 @@ export class RepositorySync {
     }
     try {
       throwIfAborted(signal);
-      const rules = await servingRules(repository, { config, catalogue });
-      const report = await this.#accept(candidate, rules, progress, signal);
+      const { outcome, validator: value, releases } = await this.#accept(candidate, progress, signal);
       const accepted = await catalogue.accepted(repository);
       const validator =
-        candidate.validator === undefined || accepted === undefined
+        value === undefined || accepted === undefined
           ? undefined
           : encodeValidator({
               upstream: this.#origin,
-              accepted: acceptedName(accepted.pieces),
-              rules: rulesOf(this.#settings, config, rules.releases),
-              value: candidate.validator,
+              accepted: acceptedName(accepted),
+              rules: rulesOf(this.#settings, config, releases),
+              value,
             });
-      return { report, validator };
+      return { report: outcome, validator };
     } finally {
       await candidate.tree.close();
     }
@@ -195,23 +198,28 @@ export class RepositorySync {
   }
 
   async #accept(
-    candidate: ChangedCandidate,
-    rules: ServingRules,
+    offered: ChangedCandidate,
     progress: (stage: SyncStage) => void,
     signal: AbortSignal | undefined,
-  ): Promise<PublishOutcome> {
+  ): Promise<Accepted> {
     const { config, catalogue, clock, repository } = this.#options;
-    const { upstream, minimum_remaining: minimumRemaining } = this.#settings;
+    const { minimum_remaining: minimumRemaining, sources } = this.#settings;
     const now = clock.now();
     progress('verifying');
-    const { verdict, settle, trusted, verdicts } = await this.#judge.judge(candidate, now);
-    if (verdict.violations.length > 0) throw refusal(repository, verdict.violations);
+    const judged = await this.#judged(offered, now);
     throwIfAborted(signal);
-    const words = await upstreamWords(candidate.tree, verdict, upstream);
     const unlock = await lockPublishing(this.#options, signal);
     try {
+      // Read under the lock: a decision made while the upstream was fetched counts.
+      const rules = await servingRules(repository, { config, catalogue });
+      // So does what a source has published meanwhile, perhaps without a version that was denied.
+      const newer =
+        sources === undefined ? undefined : await overlayCandidate(sources, offered.validator, this.#options);
+      const { candidate, judgement, words } =
+        newer?.kind === 'changed' ? await this.#judged(newer, now) : judged;
+      const { verdict, settle, trusted, verdicts } = judgement;
       const last = await this.#publisher.last();
-      const tree = acceptedTree(this.#options, last);
+      const tree = await readableTree(this.#options, last);
       const accepted = await acceptTree({
         repository,
         candidate: candidate.tree,
@@ -222,6 +230,7 @@ export class RepositorySync {
         keepRemoved: rules.keepRemoved,
         released: rules.released,
         firstSeen: (name) => catalogue.firstSeen(repository, name),
+        pins: rules.pins,
         depth: config.limits.opam_depth,
         now,
       });
@@ -231,21 +240,31 @@ export class RepositorySync {
       const outcome = await this.#publisher.publish({
         ...accepted,
         state: { ...words, ...accepted.state, unreadable: [] },
-        // Read under the lock: a decision made while the upstream was fetched counts.
-        rules: await servingRules(repository, { config, catalogue }),
-        signed: withoutHeld(signedSourcesOf(verdict), accepted.state.held),
+        rules,
+        signed: withoutHeld(candidate.signed ?? signedSourcesOf(verdict), accepted.state.held),
         ...(trusted === undefined ? {} : { trusted }),
         ...(verdicts === undefined ? {} : { verdicts }),
         facts: candidate.facts,
-        minimumRemaining,
+        firstSeen: candidate.firstSeen,
+        // What the sources lost was measured there, or is the operator's will.
+        ...(sources === undefined ? { minimumRemaining } : {}),
         now,
         ...(commit === undefined ? {} : { commit }),
       });
       settle();
-      return outcome;
+      return { outcome, validator: candidate.validator, releases: rules.releases };
     } finally {
       unlock();
     }
+  }
+
+  /** Throws `snapshot-refused` when the candidate breaks a rule of its dialect. */
+  async #judged(candidate: ChangedCandidate, now: number) {
+    const judgement = await this.#judge.judge(candidate, now);
+    const { verdict } = judgement;
+    if (verdict.violations.length > 0) throw refusal(this.#options.repository, verdict.violations);
+    const words = await upstreamWords(candidate.tree, verdict, this.#settings.upstream);
+    return { candidate, judgement, words };
   }
 
   /** Fetches what is to be pinned, and serves it so; undefined when there was nothing, or nothing could be had. */
@@ -277,7 +296,7 @@ export class RepositorySync {
     const { releases } = await servingRules(repository, { config, catalogue });
     if (validator.rules !== rulesOf(this.#settings, config, releases)) return undefined;
     const accepted = await catalogue.accepted(repository);
-    const isCurrent = accepted !== undefined && acceptedName(accepted.pieces) === validator.accepted;
+    const isCurrent = accepted !== undefined && acceptedName(accepted) === validator.accepted;
     return isCurrent && (await this.#publisher.isWhole()) ? validator.value : undefined;
   }
 }

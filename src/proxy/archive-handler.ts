@@ -6,6 +6,7 @@ import type { Limits } from '../limits.ts';
 import type { Archives } from '../mirror/archives.ts';
 import type { BlobKeepers } from '../mirror/damaged-blobs.ts';
 import { Gate } from '../mirror/gate.ts';
+import type { ServedIndexes } from '../mirror/served-index.ts';
 import type { BlobHandle } from '../store/blobs.ts';
 import { BufferPool } from '../store/buffer-pool.ts';
 import type { ListedArchive } from '../store/catalogue.ts';
@@ -14,6 +15,7 @@ import { HOT_BYTES, type HotBlob, HotBlobs, readWhole } from './hot-blobs.ts';
 import { decideRequest, type FixedHeaders, fixedHeaders, sendText, writeHead } from './respond.ts';
 import { sendBlob } from './send-blob.ts';
 import type { SlowClients } from './slow-clients.ts';
+import type { StoreWatch } from './store-watch.ts';
 import { VerifiedBlobs } from './verified-blobs.ts';
 
 /** Bytes under a checksum are the same for ever, whenever they were fetched: 2000-01-01T00:00:00Z. */
@@ -33,6 +35,8 @@ const LOADS = 16;
 
 export interface ArchiveHandlerOptions extends BlobKeepers {
   readonly archives: Archives;
+  readonly served: ServedIndexes;
+  readonly watch: StoreWatch;
   readonly limits: Limits;
   readonly slow: SlowClients;
   /** Told while a client waits for a download, so that its silence is not taken for a stall. */
@@ -79,10 +83,10 @@ export class ArchiveHandler {
     const known = this.#hot.idAt(path);
     const asked = { path, generation: this.#hot.generation };
     if (known !== undefined && (await this.#send(asked, known, request, response))) return;
-    const { archives } = this.#options;
+    const { archives, served } = this.#options;
     for (let round = 0; round < ROUNDS; round++) {
       const { generation } = this.#hot;
-      const listed = await archives.listed(repository, checksum);
+      const listed = await served.answerable(repository, await archives.listed(repository, checksum));
       if (listed.length === 0) {
         sendText(request, response, 404, `no snapshot of ${repository} lists ${showChecksum(checksum)}`);
         return;
@@ -90,8 +94,6 @@ export class ArchiveHandler {
       const found =
         (await archives.find(listed)) ?? (await this.#fetch(repository, listed, request, response));
       if (found === undefined || response.destroyed) return;
-      // While the client waited the archive may have been withdrawn (HOSTILE 6, 27).
-      if (generation !== this.#hot.generation) continue;
       if (await this.#send({ path, generation }, found.blob, request, response)) return;
     }
     sendText(request, response, 404, `${showChecksum(checksum)} could not be read back; try again later`);
@@ -133,7 +135,17 @@ export class ArchiveHandler {
     }
   }
 
-  /** False when the blob is gone or damaged and nothing was sent yet. */
+  /**
+   * Whether what was looked up may be sent: while a client waited for it, it may have been withdrawn, by whichever
+   * process (HOSTILE 6, 27).
+   */
+  async #holds({ generation }: AskedPath): Promise<boolean> {
+    const { watch } = this.#options;
+    if (!watch.isUpToDate && !(await watch.catchUp())) return false;
+    return generation === this.#hot.generation;
+  }
+
+  /** False when nothing was sent yet: the blob is gone or damaged, or there was a publication since it was looked up. */
   async #send(
     asked: AskedPath,
     id: Sha256,
@@ -141,7 +153,7 @@ export class ArchiveHandler {
     response: ServerResponse,
   ): Promise<boolean> {
     const hot = this.#hot.get(id) ?? (await this.#loading.get(id));
-    if (hot !== undefined) return this.#sendFirst(asked, hot, request, response);
+    if (hot !== undefined) return await this.#sendFirst(asked, hot, request, response);
     const handle = await this.#options.blobs.open(id);
     if (handle === undefined) {
       this.#hot.forgetPath(asked.path);
@@ -153,7 +165,7 @@ export class ArchiveHandler {
       if (handle.size > HOT_BYTES || this.#options.slow.full)
         return await this.#sendLarge(asked, handle, request, response);
       const loaded = await this.#load(handle);
-      return loaded !== undefined && this.#sendFirst(asked, loaded, request, response);
+      return loaded !== undefined && (await this.#sendFirst(asked, loaded, request, response));
     } finally {
       await handle.close();
     }
@@ -181,7 +193,7 @@ export class ArchiveHandler {
     return hot;
   }
 
-  /** False when the blob is damaged and nothing was sent yet. */
+  /** As `#send`. */
   async #sendLarge(
     asked: AskedPath,
     handle: BlobHandle,
@@ -194,6 +206,7 @@ export class ArchiveHandler {
     if (decision.status === 206 && !this.#verified.trusts(handle.id)) {
       if (!(await this.#verified.measure(handle.id))) return false;
     }
+    if (!(await this.#holds(asked))) return false;
     this.#hot.rememberPath(asked.path, handle.id, asked.generation);
     const part = writeHead(request, response, decision, representation, fixed);
     if (part === undefined) return true;
@@ -205,7 +218,13 @@ export class ArchiveHandler {
     return true;
   }
 
-  #sendFirst(asked: AskedPath, hot: HotBlob, request: IncomingMessage, response: ServerResponse): true {
+  async #sendFirst(
+    asked: AskedPath,
+    hot: HotBlob,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<boolean> {
+    if (!(await this.#holds(asked))) return false;
     this.#hot.rememberPath(asked.path, hot.id, asked.generation);
     this.#sendHot(hot, request, response);
     return true;

@@ -4,8 +4,8 @@ import { parseHttpDate } from './http-date.ts';
 export interface Representation {
   /** With its quotes; always strong. */
   readonly etag: string;
-  /** Milliseconds since the epoch, whole seconds. */
-  readonly lastModified: number;
+  /** Milliseconds since the epoch, whole seconds; without it conditions with a date count for nothing. */
+  readonly lastModified?: number;
   /** In bytes. */
   readonly size: number;
 }
@@ -27,19 +27,23 @@ export type Decision =
 /** No range that anybody needs is longer. */
 const LONGEST_RANGE = 100;
 
-/** RFC 9110, 13.2.2: the order in which preconditions count. A date that is none is ignored. */
+/**
+ * RFC 9110, 13.2.2: the order in which preconditions count. A date that is none is ignored, and all are where there
+ * is no date to compare with (13.1.3, 13.1.4).
+ */
 export function decide(headers: ConditionalHeaders, representation: Representation): Decision {
+  const { lastModified } = representation;
   if (headers.ifMatch !== undefined) {
     if (!matchesStrongly(headers.ifMatch, representation.etag)) return { status: 412 };
   } else if (headers.ifUnmodifiedSince !== undefined) {
     const date = parseHttpDate(headers.ifUnmodifiedSince);
-    if (date !== undefined && representation.lastModified > date) return { status: 412 };
+    if (date !== undefined && lastModified !== undefined && lastModified > date) return { status: 412 };
   }
   if (headers.ifNoneMatch !== undefined) {
     if (matchesWeakly(headers.ifNoneMatch, representation.etag)) return { status: 304 };
   } else if (headers.ifModifiedSince !== undefined) {
     const date = parseHttpDate(headers.ifModifiedSince);
-    if (date !== undefined && representation.lastModified <= date) return { status: 304 };
+    if (date !== undefined && lastModified !== undefined && lastModified <= date) return { status: 304 };
   }
   if (headers.range === undefined || !rangeStands(headers.ifRange, representation)) return { status: 200 };
   return decideRange(headers.range, representation.size);
@@ -51,7 +55,8 @@ function rangeStands(ifRange: string | undefined, representation: Representation
   const text = ifRange.trim();
   if (text.startsWith('"')) return text === representation.etag;
   if (text.startsWith('W/')) return false;
-  return parseHttpDate(text) === representation.lastModified;
+  const date = parseHttpDate(text);
+  return date !== undefined && date === representation.lastModified;
 }
 
 /** One range is answered; several, or a unit or form that is none, get the whole (14.2 allows it). */

@@ -5,18 +5,22 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Sha256 } from '../hashes.ts';
 import { freshnessOf } from '../mirror/freshness.ts';
-import { Gate } from '../mirror/gate.ts';
 import type { ServedIndex, ServedIndexes } from '../mirror/served-index.ts';
 import type { Representation } from './conditional.ts';
-import { decideRequest, type FixedHeaders, fixedHeaders, sendText, writeHead } from './respond.ts';
+import {
+  decideRequest,
+  type FixedHeaders,
+  fixedHeaders,
+  RETRY_LATER,
+  STORE_UNKNOWN,
+  sendText,
+  writeHead,
+} from './respond.ts';
 import type { SlowClients } from './slow-clients.ts';
+import type { StoreWatch } from './store-watch.ts';
 
-/** The present index changes with every update; a past snapshot's never does. */
-const PRESENT = 'public, max-age=60, must-revalidate';
-const PAST = 'public, max-age=31536000, immutable';
-
-/** Seconds after which a client may ask again for what is not there yet. */
-const RETRY_LATER = { 'retry-after': '10' };
+/** The present index changes with every update, and a past one when a version of it is denied (HOSTILE 27). */
+const CACHE_CONTROL = 'public, max-age=60, must-revalidate';
 
 interface Prepared {
   readonly bytes: Buffer;
@@ -26,12 +30,16 @@ interface Prepared {
 
 type Part = 'index' | 'repo';
 
+/** How it was asked for. */
+type Time = 'present' | 'past';
+
 /** RFC 7234, 5.5.1: what a cache says of an answer that is older than it should be. */
 const STALE = '110 serai "the upstream\'s signed snapshot is stale"';
 
 export interface IndexHandlerOptions {
   readonly served: ServedIndexes;
   readonly slow: SlowClients;
+  readonly watch: StoreWatch;
   readonly config: Config;
   readonly clock: Clock;
 }
@@ -39,27 +47,31 @@ export interface IndexHandlerOptions {
 export class IndexHandler {
   readonly #served: ServedIndexes;
   readonly #slow: SlowClients;
+  readonly #watch: StoreWatch;
   /** Headers are built once for each index that is served. */
   readonly #prepared = new WeakMap<ServedIndex, Map<string, Prepared>>();
-  /** A past snapshot is put together once for all who ask at the same time, and one after the other. */
-  readonly #reading = new Map<string, Promise<ServedIndex | undefined>>();
-  readonly #reads = new Gate(1);
-
   readonly #config: Config;
   readonly #clock: Clock;
 
-  constructor({ served, slow, config, clock }: IndexHandlerOptions) {
+  constructor({ served, slow, watch, config, clock }: IndexHandlerOptions) {
     this.#served = served;
     this.#slow = slow;
+    this.#watch = watch;
     this.#config = config;
     this.#clock = clock;
   }
 
-  /** The present snapshot; 503 while nothing was published yet, so that clients try again. */
+  /**
+   * The present snapshot; 503, so that clients try again, while nothing was published yet or what was published
+   * last cannot be read back.
+   */
   answerPresent(part: Part, repository: string, request: IncomingMessage, response: ServerResponse): void {
     const served = this.#served.current(repository);
     if (served === undefined) {
-      const text = `repository ${repository} has not been published yet; /readyz tells why`;
+      const text =
+        this.#served.broken(repository) === undefined
+          ? `repository ${repository} has not been published yet; /readyz tells why`
+          : `the present index of repository ${repository} cannot be read back; /readyz tells why`;
       sendText(request, response, 503, text, RETRY_LATER);
       return;
     }
@@ -72,10 +84,13 @@ export class IndexHandler {
       }
       response.setHeader('warning', STALE);
     }
-    this.#send(this.#prepare(served, part, PRESENT), request, response);
+    this.#send(this.#prepare(served, part, 'present'), request, response);
   }
 
-  /** A snapshot that the repository once published; throws when the store cannot give it back. */
+  /**
+   * A snapshot that the repository once published, without what is denied at present; throws when the store
+   * cannot give it back.
+   */
   async answerPast(
     part: Part,
     repository: string,
@@ -87,44 +102,39 @@ export class IndexHandler {
       sendText(request, response, 503, 'too many slow clients at the moment', RETRY_LATER);
       return;
     }
-    const served = await this.#past(repository, snapshot);
+    let served = await this.#served.past(repository, snapshot);
+    // A decision that was made while it was put together counts (HOSTILE 6, 27).
+    if (!this.#watch.isUpToDate) {
+      if (!(await this.#watch.catchUp())) {
+        sendText(request, response, 503, STORE_UNKNOWN, RETRY_LATER);
+        return;
+      }
+      served = await this.#served.past(repository, snapshot);
+    }
     if (served === undefined)
       sendText(request, response, 404, `${repository} never published snapshot ${snapshot}`);
-    else this.#send(this.#prepare(served, part, PAST), request, response);
+    else this.#send(this.#prepare(served, part, 'past'), request, response);
   }
 
-  #past(repository: string, snapshot: Sha256): Promise<ServedIndex | undefined> {
-    const key = `${repository}@${snapshot}`;
-    let reading = this.#reading.get(key);
-    if (reading === undefined) {
-      reading = this.#reads
-        .run(() => this.#served.past(repository, snapshot))
-        .finally(() => this.#reading.delete(key));
-      this.#reading.set(key, reading);
-    }
-    return reading;
-  }
-
-  #prepare(served: ServedIndex, part: Part, cacheControl: string): Prepared {
+  #prepare(served: ServedIndex, part: Part, time: Time): Prepared {
     let kept = this.#prepared.get(served);
     if (kept === undefined) {
       kept = new Map();
       this.#prepared.set(served, kept);
     }
-    const key = `${part} ${cacheControl}`;
+    const key = `${part} ${time}`;
     let prepared = kept.get(key);
     if (prepared === undefined) {
       const bytes = served[part];
-      const hash =
-        part === 'index' ? served.snapshot.sha256 : createHash('sha256').update(bytes).digest('hex');
+      const hash = part === 'index' ? served.sha256 : createHash('sha256').update(bytes).digest('hex');
       const representation = {
         etag: `"${hash}"`,
-        // HTTP dates have whole seconds.
-        lastModified: Math.floor(served.snapshot.publishedAt / 1000) * 1000,
         size: bytes.length,
+        // HTTP dates have whole seconds. A past index has none: a denial changes it without a later publication.
+        ...(time === 'past' ? {} : { lastModified: Math.floor(served.snapshot.publishedAt / 1000) * 1000 }),
       };
       const type = part === 'index' ? 'application/gzip' : 'text/plain; charset=utf-8';
-      prepared = { bytes, representation, fixed: fixedHeaders(representation, type, cacheControl) };
+      prepared = { bytes, representation, fixed: fixedHeaders(representation, type, CACHE_CONTROL) };
       kept.set(key, prepared);
     }
     return prepared;

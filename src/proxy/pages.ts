@@ -1,6 +1,7 @@
 /** The pages for people and for probes, as a table of routes. */
 import { Hono } from 'hono';
 import { html } from 'hono/html';
+import { feedState } from '../mirror/advisories.ts';
 import { type RepositoryState, repositoryStates, type StateSource } from '../mirror/repository-state.ts';
 import { ROOT_REPOSITORY } from './paths.ts';
 
@@ -16,10 +17,13 @@ export function createPages(source: StateSource): Hono {
   pages.get('/readyz', async (context) => {
     const repositories = await repositoryStates(source);
     const ready = repositories.every((repository) => repository.ready);
-    return context.json({ ready, repositories }, ready ? 200 : 503);
+    const advisories = await feedState(source.catalogue, source.config);
+    // JSON leaves out what is undefined.
+    return context.json({ ready, repositories, advisories }, ready ? 200 : 503);
   });
   pages.get('/', async (context) => {
     const repositories = await repositoryStates(source);
+    const advisories = await feedState(source.catalogue, source.config);
     // The address comes from the browser's own address bar, not from a header that a client may have made up.
     return context.html(html`<!doctype html>
 <html lang="en">
@@ -39,19 +43,33 @@ repositories with <code>opam repository add NAME ADDRESS-OF-THIS-PAGE/NAME</code
 ${repositories.map(
   (repository) => html`<tr>
 <td>${repository.name}${repository.name === ROOT_REPOSITORY ? ' (also at /)' : ''}</td>
-<td>${repository.upstream} (${repository.dialect})${notesOf(repository).map((note) => html`<br><span class="bad">${note}</span>`)}</td>
-<td>${repository.versions ?? '–'}${(repository.held?.length ?? 0) === 0 ? '' : html`<br>${repository.held?.length} held`}</td>
+<td>${originOf(repository)}${notesOf(repository).map((note) => html`<br><span class="bad">${note}</span>`)}</td>
+<td>${repository.versions ?? '–'}${countsOf(repository).map((count) => html`<br>${count}`)}</td>
 <td>${repository.snapshot === undefined ? '–' : html`<a href="/${repository.name}@${repository.snapshot}/repo"><code>${repository.snapshot}</code></a>`}</td>
 <td>${repository.publishedAt ?? 'not yet'}</td>
 <td>${repository.failure === undefined ? (repository.syncedAt ?? 'not yet') : html`<span class="bad">${repository.failure.code}: ${repository.failure.message}</span>`}</td>
 </tr>`,
 )}
 </table></div>
+${advisories === undefined ? '' : html`<p>Advisories from ${advisories.source}: ${advisories.documents}, read ${advisories.fetchedAt ?? 'never yet'}${advisories.failure === undefined ? '' : html`; <span class="bad">not since ${advisories.failure.since}: ${advisories.failure.message}</span>`}</p>`}
 <p><a href="/readyz">/readyz</a> · <a href="/healthz">/healthz</a></p>
 </body></html>`);
   });
   pages.notFound((context) => context.text('nothing is served under this path\n', 404));
   return pages;
+}
+
+function originOf({ upstream, sources, dialect }: RepositoryState): string {
+  return sources === undefined ? `${upstream} (${dialect})` : `made of ${sources.join(', ')}`;
+}
+
+/** What clients do not get as upstream has it; serai status names each. */
+function countsOf({ held, keptBack, removed }: RepositoryState): readonly string[] {
+  return [
+    ...((held?.length ?? 0) === 0 ? [] : [`${held?.length} held`]),
+    ...((keptBack?.length ?? 0) === 0 ? [] : [`${keptBack?.length} kept back in their last good form`]),
+    ...((removed ?? 0) === 0 ? [] : [`${removed} removed upstream and still served`]),
+  ];
 }
 
 /** What must be said loudly of a signed repository. */

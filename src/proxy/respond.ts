@@ -5,6 +5,13 @@ import { type Decision, decide, type Representation } from './conditional.ts';
 /** Headers that stand before any decision: type, caching, validators. */
 export type FixedHeaders = Readonly<Record<string, string>>;
 
+/** Seconds after which a client may ask again for what is not there yet. */
+export const RETRY_LATER: FixedHeaders = { 'retry-after': '10' };
+
+/** What was in memory before may be denied by now, and nobody can tell. */
+export const STORE_UNKNOWN =
+  'the mirror cannot read what was decided last, and answers with nothing older; its log tells more';
+
 export function fixedHeaders(
   representation: Representation,
   contentType: string,
@@ -14,7 +21,9 @@ export function fixedHeaders(
     'content-type': contentType,
     'cache-control': cacheControl,
     etag: representation.etag,
-    'last-modified': new Date(representation.lastModified).toUTCString(),
+    ...(representation.lastModified === undefined
+      ? {}
+      : { 'last-modified': new Date(representation.lastModified).toUTCString() }),
     'accept-ranges': 'bytes',
     'x-content-type-options': 'nosniff',
   };

@@ -6,18 +6,18 @@ import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { reasonOf, SeraiError } from '../errors.ts';
 import { type Mirror, openMirror } from '../mirror/mirror.ts';
-import { keepSyncing } from '../mirror/schedule.ts';
 import { type SyncDone, SyncThread } from '../mirror/sync-thread.ts';
 import { createMirrorServer } from './server.ts';
+import { SyncLoops } from './sync-loops.ts';
 
-/** How often the catalogue is asked for what another process published. */
+/** How often what another process published is taken up while no client asks (see StoreWatch). */
 const LOOK_MILLISECONDS = 1000;
 
 export interface RunningServer {
   /** `http://HOST:PORT`. */
   readonly address: string;
   readonly mirror: Mirror;
-  /** Syncs now; with the report of what it did. */
+  /** Syncs now, and the overlays made of it when it published; with the report of what it did itself. */
   sync(repository: string): Promise<SyncDone>;
   /** Drains: no new connections, answers under way end, syncs are ended. */
   stop(): Promise<void>;
@@ -33,9 +33,7 @@ export async function startServer(
   const mirror = await openMirror(config, clock);
   const repositories = Object.keys(config.repository);
   await refreshAll(mirror, repositories, log);
-  const { server, drain, forget } = createMirrorServer(mirror, (error) =>
-    log.error({ err: error }, error.message),
-  );
+  const { server, drain } = createMirrorServer(mirror, (error) => log.error({ err: error }, error.message));
   const address = await listen(server, config.listen).catch(async (error: unknown) => {
     await mirror.close();
     throw error;
@@ -46,36 +44,21 @@ export async function startServer(
 
   const stopped = new AbortController();
   const thread = new SyncThread(config);
-  const sync = async (repository: string): Promise<SyncDone> => {
-    const report = await thread.sync(repository);
-    if (await refresh(mirror, repository, log)) forget();
-    return report;
-  };
-  const loops = options.schedule
-    ? repositories.map((repository) =>
-        keepSyncing({
-          interval: config.repository[repository]?.interval ?? 0,
-          clock,
-          random: Math.random,
-          signal: stopped.signal,
-          sync: () => sync(repository),
-          succeeded: (report) =>
-            log.info({ repository, kind: report.kind }, describeReport(repository, report)),
-          failed: ({ code, message }, wait) =>
-            log.error({ repository, code }, `${message}; next try in ${Math.round(wait / 1000)} s`),
-        }),
-      )
-    : [];
+  const syncs = new SyncLoops({
+    ...{ config, clock, log, catalogue: mirror.catalogue, signal: stopped.signal },
+    sync: async (repository) => {
+      const report = await thread.sync(repository);
+      await refresh(mirror, repository, log);
+      return report;
+    },
+  });
+  const loops = options.schedule ? syncs.start() : [];
   let look: Promise<void> | undefined;
   const looking = setInterval(() => {
     // One look at a time: reading a large index back may take longer than the pause between two.
-    look ??= refreshAll(mirror, repositories, log)
-      .then((news) => {
-        if (news) forget();
-      })
-      .finally(() => {
-        look = undefined;
-      });
+    look ??= refreshAll(mirror, repositories, log).finally(() => {
+      look = undefined;
+    });
   }, LOOK_MILLISECONDS);
 
   const stop = async (): Promise<void> => {
@@ -84,41 +67,24 @@ export async function startServer(
     await Promise.all([drain(), thread.stop(), look, ...loops]);
     await mirror.close();
   };
-  return { address, mirror, sync, stop };
+  return { address, mirror, sync: (repository) => syncs.sync(repository), stop };
 }
 
-/** True when one of them has a new snapshot. */
-async function refreshAll(mirror: Mirror, repositories: readonly string[], log: Logger): Promise<boolean> {
-  let news = false;
-  for (const repository of repositories) news = (await refresh(mirror, repository, log)) || news;
-  return news;
+async function refreshAll(mirror: Mirror, repositories: readonly string[], log: Logger): Promise<void> {
+  for (const repository of repositories) await refresh(mirror, repository, log);
 }
 
-async function refresh(mirror: Mirror, repository: string, log: Logger): Promise<boolean> {
+async function refresh(mirror: Mirror, repository: string, log: Logger): Promise<void> {
   try {
-    const news = await mirror.served.refresh(repository);
-    if (news) {
+    if (await mirror.served.refresh(repository)) {
       const { snapshot, summary } = mirror.served.current(repository) ?? {};
       log.info(
         { repository, snapshot: snapshot?.id },
         `serving ${summary?.versions} versions of ${repository}`,
       );
     }
-    return news;
   } catch (error) {
     log.error({ repository, err: error }, `reading the snapshot of ${repository}`);
-    return false;
-  }
-}
-
-function describeReport(repository: string, report: SyncDone): string {
-  switch (report.kind) {
-    case 'not-modified':
-      return `synced ${repository}: the upstream has nothing new`;
-    case 'unchanged':
-      return `synced ${repository}: what is served is up to date`;
-    case 'published':
-      return `synced ${repository}: published ${report.summary.versions} versions as ${report.snapshot.slice(0, 16)}…`;
   }
 }
 

@@ -9,8 +9,9 @@ import { Connections } from './connections.ts';
 import { IndexHandler } from './index-handler.ts';
 import { createPages } from './pages.ts';
 import { type Asked, isPagePath, parsePath } from './paths.ts';
-import { sendText } from './respond.ts';
+import { RETRY_LATER, STORE_UNKNOWN, sendText } from './respond.ts';
 import { SlowClients } from './slow-clients.ts';
+import { StoreWatch } from './store-watch.ts';
 
 export interface MirrorServer {
   readonly server: Server;
@@ -30,21 +31,29 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
   const patient = new WeakSet<Socket>();
   const connections = new Connections();
   const slow = new SlowClients(limits, limits.hot_blobs);
+  const watch = new StoreWatch({ ...mirror, report });
   const archives = new ArchiveHandler({
     ...mirror,
     limits,
     slow,
+    watch,
     report,
     waiting: (request, waits) => {
       if (waits) patient.add(request.socket);
       else patient.delete(request.socket);
     },
   });
-  const indexes = new IndexHandler({ ...mirror, slow });
+  mirror.served.onChange(() => archives.forget());
+  const indexes = new IndexHandler({ ...mirror, slow, watch });
   /** The error is for the log; a client learns that there was one. */
   const failed = (error: unknown): string => {
     report(asSeraiError(error, 'internal', 'answering a request'));
     return 'an error of the mirror; its log tells more';
+  };
+  const fail = (error: unknown, request: IncomingMessage, response: ServerResponse): void => {
+    const text = failed(error);
+    if (response.headersSent) response.destroy();
+    else sendText(request, response, 500, text);
   };
   const pages = pagesListener(mirror, failed);
 
@@ -67,18 +76,35 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
     return archives.answer(path, repository, asked.checksum, request, response);
   };
 
-  const answer: Listener = (request, response) => {
+  const answerNow: Listener = (request, response) => {
     const path = request.url ?? '';
     if (archives.answerHot(path, request, response)) return;
     const asked = parsePath(path);
     if (asked !== undefined)
-      answerAsked(path, asked, request, response).catch((error: unknown) => {
-        const text = failed(error);
-        if (response.headersSent) response.destroy();
-        else sendText(request, response, 500, text);
-      });
+      answerAsked(path, asked, request, response).catch((error: unknown) => fail(error, request, response));
     else if (isPagePath(path)) pages(request, response);
     else sendText(request, response, 404, 'nothing is served under this path');
+  };
+
+  /** A decision that another process has written holds from the next request on (HOSTILE 27). */
+  const answer: Listener = (request, response) => {
+    if (watch.isUpToDate) {
+      answerNow(request, response);
+      return;
+    }
+    watch
+      .catchUp()
+      .then((known) => (known ? answerNow : answerUnknown)(request, response))
+      .catch((error: unknown) => fail(error, request, response));
+  };
+
+  /** What a client is told of index and archives while nobody knows whether they are denied. */
+  const answerUnknown: Listener = (request, response) => {
+    const asked = parsePath(request.url ?? '');
+    if (asked === undefined) answerNow(request, response);
+    // A client asks the archive's own source after a 404, and asks here again after a 5xx (OPAM-CLIENT).
+    else if (asked.kind === 'archive') sendText(request, response, 404, STORE_UNKNOWN);
+    else sendText(request, response, 503, STORE_UNKNOWN, RETRY_LATER);
   };
 
   let draining = false;

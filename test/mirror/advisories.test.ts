@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Config, configSchema } from '../../src/config.ts';
 import {
+  feedState,
   type LoadedAdvisories,
   loadAdvisories,
   type RefreshedAdvisories,
@@ -289,7 +290,24 @@ describe('a feed that fails leaves every hold', () => {
     feed.upstream.fail(PATH, 503);
     expect((await feed.refresh()).failure?.code).toBe('upstream-status');
     expect(await feed.load()).toMatchObject({ advisories: [] });
-    expect(feed.catalogue.saves).toBe(0);
+    expect(await feed.load()).not.toHaveProperty('fetchedAt');
+  });
+
+  test('it is said since when and why, once, until the feed is read again', async () => {
+    const feed = await Feed.start(ONE);
+    await feed.refresh();
+    const state = () => feedState(feed.catalogue, feed.config);
+    expect(await state()).not.toHaveProperty('failure');
+    feed.upstream.fail(PATH, 503);
+    await feed.later();
+    const since = new Date(feed.clock.now()).toISOString();
+    const { saves } = feed.catalogue;
+    await feed.later();
+    expect(feed.catalogue.saves).toBe(saves);
+    expect(await state()).toMatchObject({ documents: 1, failure: { since, code: 'upstream-status' } });
+    feed.publish(ONE);
+    await feed.later();
+    expect(await state()).not.toHaveProperty('failure');
   });
 
   test('the refusal of an empty feed says how many stay, where from, and what to do', async () => {

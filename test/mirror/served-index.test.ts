@@ -29,8 +29,9 @@ function counting(mirror: TestMirror): { served: ServedIndexes; opened: () => nu
       },
     },
   });
-  const { catalogue } = mirror.mirror;
-  return { served: new ServedIndexes({ repositories: ['default'], catalogue, blobs }), opened: () => opened };
+  const { config, catalogue } = mirror.mirror;
+  const served = new ServedIndexes({ repositories: ['default'], config, catalogue, blobs });
+  return { served, opened: () => opened };
 }
 
 test('nothing is served before there is something', async () => {

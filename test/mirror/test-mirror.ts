@@ -4,20 +4,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { onTestFinished } from 'vitest';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type Config, configSchema } from '../../src/config.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import { SeraiError } from '../../src/errors.ts';
 import { parseSha256, type Sha256 } from '../../src/hashes.ts';
+import { type AcceptedState, decodeAcceptedState } from '../../src/mirror/accepted-state.ts';
+import { eventOf } from '../../src/mirror/events.ts';
 import { type Mirror, openMirror } from '../../src/mirror/mirror.ts';
 import type { PublishOutcome } from '../../src/mirror/publisher.ts';
 import { RepositorySync, type SyncReport } from '../../src/mirror/sync.ts';
+import { parseChecksum } from '../../src/opam/sources.ts';
 import type { Dialect } from '../../src/verify/dialect.ts';
 import { CountingUpstream } from '../support/counting-upstream.ts';
 import { contents, read } from '../support/tar-reading.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 export type Limits = z.input<typeof configSchema>['limits'];
+/** Of a repository, as serai.toml has it. */
+export type Settings = NonNullable<z.input<typeof configSchema>['repository']>[string];
+
+const toldSchema = z.object({ version: z.string().optional(), rule: z.string().optional() });
 
 /** A folder that is removed when the test ends. */
 export async function temporaryFolder(): Promise<string> {
@@ -45,6 +52,16 @@ export function configOf(
   return configSchema.parse({ data, allow_private_addresses: true, limits, repository });
 }
 
+/** The repository `default` with these settings; `more` stands at the top of the file. */
+export function settingsOf(data: string, settings: Settings, more: object = {}): Config {
+  return configSchema.parse({
+    data,
+    allow_private_addresses: true,
+    ...more,
+    repository: { default: settings },
+  });
+}
+
 export class TestMirror {
   readonly clock = new TestClock();
   readonly #syncs = new Map<string, RepositorySync>();
@@ -57,7 +74,17 @@ export class TestMirror {
 
   /** Repositories by name with their upstreams; closed when the test ends. */
   static async open(upstreams: Readonly<Record<string, string>>, limits?: Limits): Promise<TestMirror> {
-    const mirror = new TestMirror(configOf(join(await temporaryFolder(), 'data'), upstreams, limits));
+    return TestMirror.#opened(configOf(join(await temporaryFolder(), 'data'), upstreams, limits));
+  }
+
+  /** One repository with what the configuration may say of it, all else as it is by default. */
+  static async with(settings: Settings, more: object = {}): Promise<TestMirror> {
+    const data = join(await temporaryFolder(), 'data');
+    return TestMirror.#opened(settingsOf(data, settings, more));
+  }
+
+  static async #opened(config: Config): Promise<TestMirror> {
+    const mirror = new TestMirror(config);
     onTestFinished(() => mirror.close());
     await mirror.restart();
     return mirror;
@@ -87,15 +114,10 @@ export class TestMirror {
   }
 
   async sync(repository = 'default', dialect?: Dialect): Promise<SyncReport> {
-    let sync = this.#syncs.get(repository);
-    if (sync === undefined || dialect !== undefined) {
-      sync = new RepositorySync({
-        ...this.mirror,
-        repository,
-        ...(dialect === undefined ? {} : { dialect }),
-      });
-      if (dialect === undefined) this.#syncs.set(repository, sync);
-    }
+    const sync =
+      dialect === undefined
+        ? this.#sync(repository)
+        : new RepositorySync({ ...this.mirror, repository, dialect });
     return sync.run(() => undefined);
   }
 
@@ -138,6 +160,64 @@ export class TestMirror {
 
   async events(): Promise<string[]> {
     return (await this.mirror.catalogue.events(0, 1000)).map(({ kind }) => kind);
+  }
+
+  /** `held p.1 archive-altered` and so on, but for publications. */
+  async told(): Promise<string[]> {
+    const events = (await this.mirror.catalogue.events(0, 1000)).filter(({ kind }) => kind !== 'published');
+    return events.map(({ kind, detail }) => {
+      const { version, rule } = toldSchema.parse(JSON.parse(detail));
+      return [kind, version, rule].filter((word) => word !== undefined).join(' ');
+    });
+  }
+
+  /** What the repository remembers of the tree that it accepted. */
+  async state(repository = 'default'): Promise<AcceptedState> {
+    const accepted = await this.mirror.catalogue.accepted(repository);
+    if (accepted === undefined) throw new Error(`${repository} has accepted nothing`);
+    return decodeAcceptedState(accepted.state);
+  }
+
+  /** A person releases a version: from its held change, or from the holds of policy where no change of it is held. */
+  async release(version: string, repository = 'default'): Promise<void> {
+    const { held } = await this.state(repository);
+    const form = held.find((change) => change.version === version)?.form ?? '';
+    const at = this.clock.now();
+    await this.mirror.catalogue.saveDecision(
+      { kind: 'release', repository, subject: version, reason: 'it was looked at', form, at },
+      eventOf('released', at, repository, { version }),
+    );
+  }
+
+  /** A person denies what the pattern names; the index follows with {@link rederive}. */
+  async deny(subject: string, repository = 'default'): Promise<void> {
+    const at = this.clock.now();
+    await this.mirror.catalogue.saveDecision(
+      { kind: 'denial', repository, subject, reason: 'it is bad', form: '', at },
+      eventOf('denied', at, repository, {}),
+    );
+  }
+
+  async undeny(subject: string, repository = 'default'): Promise<void> {
+    const event = eventOf('undenied', this.clock.now(), repository, {});
+    await this.mirror.catalogue.dropDecision({ kind: 'denial', repository, subject }, event);
+  }
+
+  async rederive(repository = 'default'): Promise<PublishOutcome | undefined> {
+    return this.#sync(repository).rederive();
+  }
+
+  /** Whether the mirror would answer for an archive with this checksum, such as `sha256=…`. */
+  async lists(checksum: string, repository = 'default'): Promise<boolean> {
+    const parsed = parseChecksum(checksum);
+    if (parsed === undefined) throw new Error(`${checksum} is no checksum`);
+    return (await this.mirror.catalogue.listed(repository, parsed)).length > 0;
+  }
+
+  #sync(repository: string): RepositorySync {
+    const sync = this.#syncs.get(repository) ?? new RepositorySync({ ...this.mirror, repository });
+    this.#syncs.set(repository, sync);
+    return sync;
   }
 }
 

@@ -8,6 +8,7 @@ import { ArchiveHandler } from '../../src/proxy/archive-handler.ts';
 import { HotBlobs } from '../../src/proxy/hot-blobs.ts';
 import { IndexHandler } from '../../src/proxy/index-handler.ts';
 import { SlowClients } from '../../src/proxy/slow-clients.ts';
+import { StoreWatch } from '../../src/proxy/store-watch.ts';
 import { VerifiedBlobs } from '../../src/proxy/verified-blobs.ts';
 import type { BlobHandle } from '../../src/store/blobs.ts';
 import { heldBeforeLastByte } from '../support/archive-upstream.ts';
@@ -201,6 +202,10 @@ describe('while clients hold too much in memory', () => {
     }
   }
 
+  function watchOf({ mirror }: MirrorFixture): StoreWatch {
+    return new StoreWatch({ ...mirror, report: (error) => expect.unreachable(error.message) });
+  }
+
   async function serve(listener: RequestListener): Promise<number> {
     const server = createServer(listener).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -218,6 +223,7 @@ describe('while clients hold too much in memory', () => {
       ...fixture.mirror,
       limits,
       slow: new FullOfSlowClients(limits, 1),
+      watch: watchOf(fixture),
       waiting: () => undefined,
       report: (error) => expect.unreachable(error.message),
     });
@@ -236,7 +242,7 @@ describe('while clients hold too much in memory', () => {
     const slow = new FullOfSlowClients(config.limits, 1);
     const snapshot = served.current('default')?.snapshot.id;
     if (snapshot === undefined) throw new Error('nothing was published');
-    const indexes = new IndexHandler({ ...fixture.mirror, slow });
+    const indexes = new IndexHandler({ ...fixture.mirror, slow, watch: watchOf(fixture) });
     const port = await serve((request, response) => {
       if (request.url === '/present') indexes.answerPresent('index', 'default', request, response);
       else void indexes.answerPast('index', 'default', snapshot, request, response);

@@ -22,6 +22,7 @@ import type { Clock } from '../../src/clock.ts';
 import { configSchema } from '../../src/config.ts';
 import type { SeraiError } from '../../src/errors.ts';
 import type { HashKind } from '../../src/hashes.ts';
+import { eventOf } from '../../src/mirror/events.ts';
 import { type Mirror, openMirror } from '../../src/mirror/mirror.ts';
 import { RepositorySync, type SyncReport } from '../../src/mirror/sync.ts';
 import { createMirrorServer, type MirrorServer } from '../../src/proxy/server.ts';
@@ -105,6 +106,7 @@ export class MirrorFixture {
   readonly reported: readonly SeraiError[];
   readonly #files = new Map<string, Map<string, string>>();
   readonly #archives = new Map<string, Uint8Array>();
+  readonly #others: Mirror[] = [];
 
   private constructor(upstream: ArchiveUpstream, folder: string, mirror: Mirror) {
     this.upstream = upstream;
@@ -203,6 +205,14 @@ export class MirrorFixture {
     return report;
   }
 
+  /** The same mirror as another process has it, on the same data; closed with the fixture. */
+  async other(): Promise<OtherProcess> {
+    const { config, clock } = this.mirror;
+    const mirror = await openMirror(config, clock);
+    this.#others.push(mirror);
+    return new OtherProcess(mirror);
+  }
+
   /** Where an archive of this package is served, as opam asks for it. */
   path(id: string, kind: HashKind = 'sha256', prefix = ''): string {
     const archive = this.#archives.get(id);
@@ -229,8 +239,56 @@ export class MirrorFixture {
     this.running.server.closeAllConnections();
     await this.upstream.stop();
     await drained;
-    await this.mirror.close();
+    for (const mirror of [...this.#others, this.mirror]) await mirror.close();
     await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** What a command does beside a server: what it decides is published before it ends, and nobody is told. */
+export class OtherProcess {
+  readonly mirror: Mirror;
+
+  constructor(mirror: Mirror) {
+    this.mirror = mirror;
+  }
+
+  /** As `serai deny` does: `pattern` in its canonical form, of all repositories unless one is named. */
+  async deny(pattern: string, repository?: string): Promise<void> {
+    await this.decide(pattern, repository);
+    await this.rederive();
+  }
+
+  /** As `serai undeny` does. */
+  async undeny(pattern: string, repository?: string): Promise<void> {
+    const decision = { kind: 'denial' as const, subject: pattern, ...(repository && { repository }) };
+    if (!(await this.mirror.catalogue.dropDecision(decision, eventOf('undenied', 0, repository ?? '', {}))))
+      throw new Error(`${pattern} was not denied`);
+    await this.rederive();
+  }
+
+  /** Only writes down what was decided. */
+  async decide(pattern: string, repository?: string): Promise<void> {
+    await this.mirror.catalogue.saveDecision(
+      {
+        kind: 'denial',
+        subject: pattern,
+        reason: 'a test',
+        form: '',
+        at: 0,
+        ...(repository === undefined ? {} : { repository }),
+      },
+      eventOf('denied', 0, repository ?? '', {}),
+    );
+  }
+
+  /** Publishes what follows from what was decided. */
+  async rederive(): Promise<void> {
+    for (const repository of Object.keys(this.mirror.config.repository))
+      await new RepositorySync({ ...this.mirror, repository }).rederive();
+  }
+
+  async sync(repository = 'default'): Promise<SyncReport> {
+    return new RepositorySync({ ...this.mirror, repository }).run(() => undefined);
   }
 }
 

@@ -36,6 +36,8 @@ export interface OpamClient {
 }
 
 export interface SourceResult extends OpamResult {
+  /** Where the sources are when it succeeded. */
+  readonly folder: string;
   /** Of the archive's file CONTENT; undefined when there is none. */
   readonly content: string | undefined;
 }
@@ -89,7 +91,7 @@ export async function createOpamClient(): Promise<OpamClient> {
     const folder = join(root, `source-${sources}`);
     const result = await run('source', id, `--dir=${folder}`);
     const file = join(folder, 'CONTENT');
-    return { ...result, content: existsSync(file) ? readFileSync(file, 'utf8') : undefined };
+    return { ...result, folder, content: existsSync(file) ? readFileSync(file, 'utf8') : undefined };
   };
   const asked = (): readonly string[] =>
     existsSync(log)

@@ -16,6 +16,8 @@ export interface PackageUpstream {
   readonly git: string;
   /** Publishes a version; its archive holds one file that names it. */
   publish(id: string, options?: PublishOptions): Promise<void>;
+  /** Takes a version out of the tree; its archive stays. */
+  withdraw(id: string): Promise<void>;
   /** From now on this archive's bytes are others than its checksum says. */
   tamper(id: string): void;
   /** Of the version's archive, as published. */
@@ -33,6 +35,8 @@ export interface PackageUpstream {
 export interface PublishOptions {
   /** Kinds in the order of the opam file. */
   readonly checksums?: readonly ('md5' | 'sha256' | 'sha512')[];
+  /** Of the one file in the archive, in place of one that names the version. */
+  readonly content?: string;
   /** Name of an extra source. */
   readonly extraSource?: string;
 }
@@ -95,7 +99,7 @@ export async function startPackageUpstream(): Promise<PackageUpstream> {
 
   const publish = async (id: string, options: PublishOptions = {}): Promise<void> => {
     const name = id.slice(0, id.indexOf('.'));
-    const archive = await tarball(new Map([[`${id}/CONTENT`, `this is ${id}\n`]]));
+    const archive = await tarball(new Map([[`${id}/CONTENT`, options.content ?? `this is ${id}\n`]]));
     served.set(`/archives/${id}.tar.gz`, archive);
     digests.set(id, createHash('sha256').update(archive).digest('hex'));
     const lines = [
@@ -119,10 +123,17 @@ export async function startPackageUpstream(): Promise<PackageUpstream> {
     files.set(`packages/${name}/${id}/opam`, `${lines.join('\n')}\n`);
     await commit(`publish ${id}`);
   };
+  const withdraw = async (id: string): Promise<void> => {
+    const path = `packages/${id.slice(0, id.indexOf('.'))}/${id}/opam`;
+    files.delete(path);
+    await rm(join(git, dirname(path)), { recursive: true });
+    await commit(`withdraw ${id}`);
+  };
   return {
     address,
     git,
     publish,
+    withdraw,
     tamper: (id) =>
       served.set(`/archives/${id}.tar.gz`, Buffer.from('these are not the bytes that were published')),
     sha256: (id) => digests.get(id) ?? '',

@@ -41,6 +41,11 @@ export interface ServingPolicy extends SourcePolicy {
   readonly malformed: ChangeAction;
   /** `name.version` of those that a person released from `min-age`, `advisory`, `weak-hashes`, `missing-hashes`. */
   readonly released: ReadonlySet<string>;
+  /**
+   * `name.version` of those of which a person released the form that a change gave them: with a malformed checksum too,
+   * since otherwise the release would take the version away.
+   */
+  readonly releasedForms?: ReadonlySet<string>;
 }
 
 export interface ServingDecision {
@@ -137,13 +142,17 @@ function allowCheck({ allowed }: ServingPolicy): Check | undefined {
       : undefined;
 }
 
-function malformedCheck({ malformed }: ServingPolicy): Check | undefined {
+function malformedCheck(policy: ServingPolicy): Check | undefined {
+  const { malformed, releasedForms } = policy;
   if (malformed === 'allow') return undefined;
-  return ({ sources }) => {
-    const source = sources.find((candidate) => candidate.malformed.length > 0);
+  return (version) => {
+    const source = version.sources.find((candidate) => candidate.malformed.length > 0);
     if (source === undefined) return undefined;
     const reason = `${showSource(source)} has a checksum that is none, ${excerpt(source.malformed[0] ?? '')}, so that clients compare nothing`;
-    return malformed === 'warn' ? warning('checksum-malformed', reason) : hold('checksum-malformed', reason);
+    if (malformed === 'warn') return warning('checksum-malformed', reason);
+    return releasedForms?.has(showPackageId(version.id)) === true
+      ? warning('checksum-malformed', `${reason}; a person released it`)
+      : hold('checksum-malformed', reason);
   };
 }
 

@@ -1,0 +1,62 @@
+/** Fetching 2,000 archives beforehand, beside curl and sha256sum over the same addresses. */
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { atLeast, type Figure, interleave, mebibytes, type Row } from '../report.ts';
+import type { Bench } from '../support/bench.ts';
+import { incompressible, makeRepository, realisticSizes } from '../support/samples.ts';
+import { makeSerai, runSerai } from '../support/serai.ts';
+
+const ROUNDS = 5;
+const ARCHIVES = 2000;
+const GOAL = 0.8;
+
+export default async function archives(bench: Bench): Promise<readonly Row[]> {
+  const sizes = realisticSizes(bench.amount(ARCHIVES, 500));
+  const made = await makeRepository(
+    bench,
+    sizes.map((size, index) => ({ name: `wanted-${index}`, bytes: incompressible(`wanted ${index}`, size) })),
+  );
+  const total = mebibytes(sizes.reduce((sum, size) => sum + size, 0));
+  const repositories = { default: { upstream: made.server.address } };
+  const home = await makeSerai(bench, { repositories });
+  await runSerai(bench, home, 'sync');
+  const synced = bench.path('synced');
+  cpSync(home.data, synced, { recursive: true });
+
+  const ours = async (): Promise<Figure> => {
+    rmSync(home.data, { recursive: true });
+    cpSync(synced, home.data, { recursive: true });
+    const { value, cpu, memory } = await runSerai(bench, home, 'sync', '--archives');
+    return { value: throughput(total, value), cpu, memory };
+  };
+
+  const list = bench.path('list');
+  const sums = bench.path('sums');
+  const files = made.archives.map(({ id, source }) => `url = "${made.server.address}${source}"\noutput = "${id}"`);
+  writeFileSync(list, `${files.join('\n')}\n`);
+  writeFileSync(sums, made.archives.map(({ id, sha256 }) => `${sha256}  ${id}\n`).join(''));
+  const theirs = async (): Promise<Figure> => {
+    const folder = bench.path('curl');
+    mkdirSync(folder);
+    const script = `curl --parallel --silent --fail --config '${list}' && sha256sum --quiet --check '${sums}'`;
+    const { value, cpu, memory } = await bench.run('sh', ['-c', script], { cwd: folder });
+    rmSync(join(folder), { recursive: true });
+    return { value: throughput(total, value), cpu, memory };
+  };
+  const rounds = bench.rounds(ROUNDS);
+  return [
+    {
+      work: `serai sync --archives of ${sizes.length} archives, ${total.toFixed(0)} MiB, the whole command`,
+      rival: 'curl --parallel and sha256sum --check',
+      unit: 'MiB per second',
+      ...(await interleave(rounds, { ours, theirs })),
+      rounds,
+      goal: atLeast(GOAL),
+      note: 'serai syncs each archive to the disk (fsync) before it counts as kept; curl leaves that to the kernel',
+    },
+  ];
+}
+
+function throughput(total: number, milliseconds: number): number {
+  return (total / milliseconds) * 1000;
+}

@@ -1,0 +1,68 @@
+/** What an event of the log says, in words. */
+import { z } from 'zod';
+import { parseJson } from '../json.ts';
+import { type EventKind, ruledDetailOf } from '../mirror/events.ts';
+import type { LoggedEvent } from '../store/catalogue.ts';
+import { printable } from './output.ts';
+
+/** Versions named of an event about many; `--json` has all. */
+const NAMED = 5;
+
+const published = z.object({ snapshot: z.string(), versions: z.int(), held: z.int() });
+const refused = z.object({ code: z.string(), message: z.string() });
+const denied = z.object({ subject: z.string(), reason: z.string().optional() });
+const released = z.object({ version: z.string(), rule: z.string(), reason: z.string() });
+const anchors = z.object({ fingerprints: z.array(z.string()), quorum: z.int() });
+const pinned = z.object({ key: z.string(), checksums: z.array(z.string()) });
+
+const WORDS: Readonly<Record<EventKind, (detail: unknown, event: LoggedEvent) => string | undefined>> = {
+  published: told(published, ({ snapshot, versions, held }) => {
+    const without = held === 0 ? '' : `, ${held} held`;
+    return `${versions} versions as ${snapshot.slice(0, 16)}…${without}`;
+  }),
+  changed: (_, event) => ruled(event),
+  warned: (_, event) => ruled(event),
+  held: (_, event) => ruled(event),
+  unheld: (_, event) => ruled(event),
+  refused: told(refused, ({ code, message }) => `the update was refused: ${message} [${code}]`),
+  denied: told(denied, ({ subject, reason }) => `${subject}${reason === undefined ? '' : `: ${reason}`}`),
+  undenied: told(denied, ({ subject }) => subject),
+  released: told(released, ({ version, rule, reason }) => `${version} from ${rule}: ${reason}`),
+  'trust-accepted': told(
+    anchors,
+    ({ fingerprints, quorum }) => `${quorum} of these root keys must have signed: ${fingerprints.join(', ')}`,
+  ),
+  'trust-forgotten': () => 'all that was trusted of it; the next sync begins anew',
+  pinned: told(pinned, ({ key, checksums }) => `${key} is ${checksums.join(' ')} from now on`),
+};
+
+/** One line; what is not understood is shown as it stands. */
+export function describeEvent(event: LoggedEvent): string {
+  const { kind, detail } = event;
+  const words = isKnown(kind) ? WORDS[kind](parseJson(detail), event) : undefined;
+  return printable(words ?? detail);
+}
+
+function isKnown(kind: string): kind is EventKind {
+  return Object.hasOwn(WORDS, kind);
+}
+
+function told<Detail>(
+  schema: z.ZodType<Detail>,
+  words: (detail: Detail) => string,
+): (detail: unknown) => string | undefined {
+  return (detail) => {
+    const parsed = schema.safeParse(detail);
+    return parsed.success ? words(parsed.data) : undefined;
+  };
+}
+
+function ruled(event: LoggedEvent): string | undefined {
+  const detail = ruledDetailOf(event);
+  if (detail === undefined) return undefined;
+  const { rule, reason, versions, count } = detail;
+  if (reason !== undefined) return `${versions.join(', ')}: ${rule}: ${reason}`;
+  const named = versions.slice(0, NAMED);
+  const more = count > named.length ? ` and ${count - named.length} more` : '';
+  return `${rule}: ${count} versions: ${named.join(', ')}${more}`;
+}
