@@ -63,7 +63,8 @@ export const PARTS: Readonly<Record<string, PartEntry>> = {
     load: () => import('./parts/archives.ts'),
   },
   publish: {
-    about: 'publishing the real repository from git, beside git archive and gzip; and a change of 100 versions',
+    about:
+      'publishing the real repository from git, beside git archive and gzip; and a change of 100 versions',
     needs: ['git'],
     data: INDEX,
     load: () => import('./parts/publish.ts'),

@@ -87,6 +87,16 @@ export function ratioOf({ ours, theirs }: Row): number | undefined {
   return theirs === undefined ? undefined : ours.value / theirs.value;
 }
 
+/**
+ * The same of the CPU-seconds, which suffer less from what else the machine does; undefined where the two sides did not
+ * do the same amount of work.
+ */
+export function cpuRatioOf({ unit, ours, theirs }: Row): number | undefined {
+  if (unit !== 'ms' || ours.cpu === undefined || theirs?.cpu === undefined || theirs.cpu === 0)
+    return undefined;
+  return ours.cpu / theirs.cpu;
+}
+
 /** Undefined for a row without a goal. */
 export function holds(row: Row): boolean | undefined {
   const { goal, ours } = row;
@@ -118,8 +128,14 @@ export function describe(row: Row): string {
   return [
     `${work}: ${subject}: ${number(ours.value)} ${unit}${costs(ours)}`,
     ...(theirs === undefined ? [] : [`${rival}: ${number(theirs.value)} ${unit}${costs(theirs)}`]),
-    `${ratio === undefined ? '' : `ratio ${number(ratio)}, `}${judgement(row)}`,
+    `${ratio === undefined ? '' : `ratio ${number(ratio)}${ofCpu(row)}, `}${judgement(row)}`,
   ].join('; ');
+}
+
+/** The ratio of the CPU-seconds in brackets, where there is one. */
+export function ofCpu(row: Row): string {
+  const ratio = cpuRatioOf(row);
+  return ratio === undefined ? '' : ` (CPU ${number(ratio)})`;
 }
 
 function costs({ cpu, memory }: Figure): string {

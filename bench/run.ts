@@ -77,9 +77,13 @@ async function measureAll({ parts, quick, write }: Asked): Promise<0 | 1> {
   const machine = describeMachine();
   const versions = findVersions();
   const about = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  process.stdout.write(`${machine.cores} cores of ${machine.cpu}, ${machine.memory} GiB; ${about.join(', ')}\n`);
+  process.stdout.write(
+    `${machine.cores} cores of ${machine.cpu}, ${machine.memory} GiB; ${about.join(', ')}\n`,
+  );
   if (machine.load > 0.5)
-    process.stdout.write(`the machine is busy (load ${machine.load}): ratios are rough, times are too long\n`);
+    process.stdout.write(
+      `the machine is busy (load ${machine.load}): ratios are rough, times are too long\n`,
+    );
   const results: PartResult[] = [];
   const missed: { readonly part: string; readonly row: Row }[] = [];
   const left: string[] = [];
@@ -116,7 +120,9 @@ async function measureAll({ parts, quick, write }: Asked): Promise<0 | 1> {
   } finally {
     program.remove();
   }
-  process.stdout.write(`\n${results.length} of ${parts.length} parts measured, ${missed.length} goals missed\n`);
+  process.stdout.write(
+    `\n${results.length} of ${parts.length} parts measured, ${missed.length} goals missed\n`,
+  );
   for (const { part, row } of missed) process.stdout.write(`MISSED ${part}: ${describe(row)}\n`);
   for (const line of left) process.stdout.write(`LEFT OUT ${line}\n`);
   const whole = parts.length === Object.keys(PARTS).length && !failed && !stopped && !quick;

@@ -64,7 +64,7 @@ const repositorySchema = z
     /** Either this, or `sources`. */
     upstream: upstreamUrl.optional(),
     /** An overlay: names of other repositories, the one that owns its names first. */
-    sources: z.array(z.string().min(1)).min(1).optional(),
+    sources: z.array(z.string().min(1)).min(1, 'expected at least one name of a repository').optional(),
     /** Names, or beginnings of names with `*` at the end, that no later source of an overlay may bring. */
     reserved: z
       .array(z.string().regex(/^[A-Za-z0-9_+-]+\*?$/, 'expected a name, or its beginning and *'))
@@ -90,14 +90,21 @@ const repositorySchema = z
     stop_when_stale: z.boolean().optional(),
     /** Refuse upstreams that are not git: they carry no signed date. */
     require_git: z.boolean().optional(),
-    /** Share of the present snapshot's versions that an update must leave; below it the update is refused. Not of an overlay. */
+    /**
+     * Share of the present snapshot's versions that an update must leave; below it the update is refused. Of an
+     * overlay it says nothing: what its sources lose is measured there.
+     */
     minimum_remaining: z.number().min(0).max(1).default(0.1),
     /** Asked for an archive after all that the opam file and the upstream's `repo` name; opam's cache layout. */
     archive_fallbacks: z.array(httpUrl).default([]),
     /** What is done about changes of published versions, by class; see verify/policy/changes.ts for the defaults. */
     policy: z.partialRecord(z.enum(CHANGE_CLASSES), changeAction).default({}),
     /** Time for which a version that the upstream removed is still served. */
-    keep_removed: z.union([z.literal('forever'), z.literal(0), duration]).optional(),
+    keep_removed: z
+      .union([z.literal('forever'), z.literal(0), duration], {
+        error: 'expected a time such as "90d", 0, or "forever"',
+      })
+      .optional(),
     /** Archives with md5 only. */
     weak_hashes: weakAction.optional(),
     /** Archives without any checksum. */
@@ -220,9 +227,11 @@ const listenAddress = z
     { message: 'expected HOST:PORT, such as "127.0.0.1:8080"' },
   );
 
+const FEED_SOURCE = 'expected a folder, a .zip or .json file, or a URL with https:// or http://';
+
 const advisoriesSchema = z.strictObject({
   /** OSV files: a folder, a .zip or a .json file on disk, or a .zip or .json behind http:// or https://. */
-  source: z.string().min(1),
+  source: z.string({ error: FEED_SOURCE }).min(1, FEED_SOURCE),
   /** Time between two looks at it. */
   interval: duration.default(HOUR),
 });

@@ -28,24 +28,28 @@ function inUnits(text: string, units: Readonly<Record<string, number>>): number 
   return Math.round(Number(match[1]) * unit);
 }
 
+const SIZE = 'expected a size such as 4096 or "256 KiB"';
+const TIME = 'expected a time such as "5m", "90s", "3d", or whole seconds';
+
 /** Bytes: a whole number, or a string such as `"256 KiB"`. */
-export const byteCount = z.union([z.int().min(1), z.string()]).transform((value, context): number => {
-  const bytes = typeof value === 'number' ? value : inUnits(value, BYTE_UNITS);
-  if (bytes !== undefined && bytes >= 1) return bytes;
-  context.addIssue({ code: 'custom', message: 'expected a size such as 4096 or "256 KiB"' });
-  return z.NEVER;
-});
+export const byteCount = z
+  .union([z.int().min(1), z.string()], { error: SIZE })
+  .transform((value, context): number => {
+    const bytes = typeof value === 'number' ? value : inUnits(value, BYTE_UNITS);
+    if (bytes !== undefined && bytes >= 1) return bytes;
+    context.addIssue({ code: 'custom', message: SIZE });
+    return z.NEVER;
+  });
 
 /** Milliseconds in code; in the file a string such as `"5m"`, `"90s"`, `"3d"`. */
-export const duration = z.union([z.int().min(1), z.string()]).transform((value, context): number => {
-  const milliseconds = typeof value === 'number' ? value * 1000 : parseDuration(value);
-  if (milliseconds !== undefined && milliseconds >= 1) return milliseconds;
-  context.addIssue({
-    code: 'custom',
-    message: 'expected a time such as "5m", "90s", "3d", or whole seconds',
+export const duration = z
+  .union([z.int().min(1), z.string()], { error: TIME })
+  .transform((value, context): number => {
+    const milliseconds = typeof value === 'number' ? value * 1000 : parseDuration(value);
+    if (milliseconds !== undefined && milliseconds >= 1) return milliseconds;
+    context.addIssue({ code: 'custom', message: TIME });
+    return z.NEVER;
   });
-  return z.NEVER;
-});
 
 /** As `duration`, for bounds that a timer keeps. */
 export const timerDuration = duration.refine((milliseconds) => milliseconds <= LONGEST_TIMER, {

@@ -32,7 +32,9 @@ export default async function archives(bench: Bench): Promise<readonly Row[]> {
 
   const list = bench.path('list');
   const sums = bench.path('sums');
-  const files = made.archives.map(({ id, source }) => `url = "${made.server.address}${source}"\noutput = "${id}"`);
+  const files = made.archives.map(
+    ({ id, source }) => `url = "${made.server.address}${source}"\noutput = "${id}"`,
+  );
   writeFileSync(list, `${files.join('\n')}\n`);
   writeFileSync(sums, made.archives.map(({ id, sha256 }) => `${sha256}  ${id}\n`).join(''));
   const theirs = async (): Promise<Figure> => {

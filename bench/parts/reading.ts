@@ -1,6 +1,7 @@
 /** What 64 clients who read feel of a sync of the real repository. */
-import { atMost, type Figure, medianFigure, type Row } from '../report.ts';
+
 import { REAL_INDEX } from '../real-index.ts';
+import { atMost, type Figure, medianFigure, type Row } from '../report.ts';
 import type { Bench } from '../support/bench.ts';
 import { firstAnswer } from '../support/http.ts';
 import { cpuOf, peakOf, resetPeak } from '../support/proc.ts';

@@ -1,6 +1,7 @@
 /** From the start of the process, with the whole real repository in the store, to the first answer. */
-import { atMost, interleave, type Figure, type Row } from '../report.ts';
+
 import { REAL_INDEX } from '../real-index.ts';
+import { atMost, type Figure, interleave, type Row } from '../report.ts';
 import type { Bench } from '../support/bench.ts';
 import { firstAnswer } from '../support/http.ts';
 import { cpuOf, peakOf } from '../support/proc.ts';

@@ -56,7 +56,10 @@ export default async function verdaccio(bench: Bench): Promise<readonly Row[]> {
     };
     const rounds = bench.rounds(ROUNDS);
     const sides = {
-      ours: side(serai, archives.map(({ path }) => path)),
+      ours: side(
+        serai,
+        archives.map(({ path }) => path),
+      ),
       theirs: side(rival, archives.map(tarballPath)),
     };
     await sides.ours();

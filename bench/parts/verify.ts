@@ -28,7 +28,8 @@ export default async function verify(bench: Bench): Promise<readonly Row[]> {
     const whole = await bench.measure(async () => {
       const verdict = await dialect.verify({ tree: before }, undefined, NOW);
       const served = [...verdict.versions.values()].filter(({ withheld }) => withheld === undefined).length;
-      if (served !== real.versions) throw new Error(`only ${served} of ${real.versions} versions were served`);
+      if (served !== real.versions)
+        throw new Error(`only ${served} of ${real.versions} versions were served`);
       trusted = verdict.trusted;
     });
     cache.settle();

@@ -1,7 +1,7 @@
 /** The results as docs/benchmarks.json, and as docs/benchmarks.md for people. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type Figure, judgement, mebibytes, number, type Row, ratioOf, rowSchema } from '../report.ts';
+import { type Figure, judgement, mebibytes, number, ofCpu, type Row, ratioOf, rowSchema } from '../report.ts';
 import { type Machine, machineSchema } from './machine.ts';
 
 const DOCS = new URL('../../docs/', import.meta.url);
@@ -40,7 +40,7 @@ export function markdown(results: readonly PartResult[]): string {
     '# Benchmarks',
     '',
     'Measured by `npm run bench`, which writes this page: each work beside its rival in the same run, taking turns,',
-    'medians of several rounds. The ratio is ours divided by theirs. CPU-seconds are of one round, of the process and',
+    "medians of several rounds. The ratio is the figure divided by the rival's, in brackets that of CPU-seconds. These are of one round, of the process and",
     'its children; memory is what was resident at the peak. Rows without a goal are for information.',
     '',
   ];
@@ -48,9 +48,15 @@ export function markdown(results: readonly PartResult[]): string {
   for (const { part, date, machine, versions, rows } of results) {
     lines.push(`## ${part}`, '');
     const where = whereAndWith(machine, versions);
-    lines.push(`${date.slice(0, 10)}${where === told ? '' : `, ${where}`}; load before it ${machine.load}.`, '');
+    lines.push(
+      `${date.slice(0, 10)}${where === told ? '' : `, ${where}`}; load before it ${machine.load}.`,
+      '',
+    );
     told = where;
-    lines.push('| work | measured | figure | rival | its figure | ratio | goal |', '|---|---|---|---|---|---|---|');
+    lines.push(
+      '| work | measured | figure | rival | its figure | ratio | goal |',
+      '|---|---|---|---|---|---|---|',
+    );
     for (const row of rows) lines.push(tableRow(row));
     lines.push('');
     const notes = new Set(rows.flatMap(({ note }) => note ?? []));
@@ -74,7 +80,7 @@ function tableRow(row: Row): string {
     figure(ours, unit),
     rival ?? '',
     theirs === undefined ? '' : figure(theirs, unit),
-    ratio === undefined ? '' : number(ratio),
+    ratio === undefined ? '' : `${number(ratio)}${ofCpu(row)}`,
     judgement(row),
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;

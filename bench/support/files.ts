@@ -83,6 +83,13 @@ export async function startBareNode(bench: Bench, folder: string, probe: string)
   return ready(bench.start(process.execPath, [script, folder, String(port)]), port, probe);
 }
 
+/** What a miss takes at least; see bare-miss.ts. */
+export async function startBareMiss(bench: Bench): Promise<Server> {
+  const port = await freePort();
+  const script = new URL('./bare-miss.ts', import.meta.url).pathname;
+  return ready(bench.start(process.execPath, [script, String(port)]), port, '/');
+}
+
 async function ready(started: Started, port: number, probe: string): Promise<Server> {
   const address = `http://127.0.0.1:${port}`;
   const died = started.said('\0');

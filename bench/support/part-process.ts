@@ -21,7 +21,10 @@ async function measure(): Promise<Outcome> {
     return { kind: 'measured', rows: [...rows], versions: bench.versions };
   } catch (error) {
     if (error instanceof Skipped) return { kind: 'skipped', reason: error.message };
-    return { kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    return {
+      kind: 'failed',
+      reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
   }
 }
 

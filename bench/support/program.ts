@@ -23,6 +23,8 @@ export function buildProgram(): Program {
   const { status } = spawnSync(process.execPath, args, { stdio: 'ignore' });
   const path = join(folder, 'cli', 'main.js');
   if (status === 0 && existsSync(path)) return { path, remove };
-  process.stderr.write('bench: the sources do not compile (npm run typecheck); they are measured as they are\n');
+  process.stderr.write(
+    'bench: the sources do not compile (npm run typecheck); they are measured as they are\n',
+  );
   return { path: join(ROOT, 'src', 'cli', 'main.ts'), remove };
 }

@@ -1,6 +1,7 @@
 /** The real repository in git, as it is and several times as large, and changes of a few of its versions. */
-import { once } from 'node:events';
+
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import { readIndexFile } from '../../src/upstream/folder-tree.ts';
@@ -10,6 +11,9 @@ import type { Bench } from './bench.ts';
 const OPAM_PATH = /^packages\/([^/]+)\/([^/]+)\/opam$/;
 const CHECKSUM = /(md5|sha256|sha512)=([0-9a-f]{4})/g;
 const WHO = 'bench <bench@example.org> 1780000000 +0000';
+
+/** Prime, so that every file has its turn before one has another. */
+const STRIDE = 7919;
 
 interface RealFile {
   readonly path: string;
@@ -46,6 +50,33 @@ export class RealHistory {
 
   upstream(scale: number): string {
     return `git+file://${this.folder}#x${scale}`;
+  }
+
+  /** The tip of the branch as an index.tar.gz. */
+  async tar(bench: Bench, scale: number): Promise<string> {
+    const file = bench.path('index.tar.gz');
+    await bench.run('git', ['archive', '--format=tar.gz', `--output=${file}`, `x${scale}`], {
+      cwd: this.folder,
+    });
+    return file;
+  }
+
+  /**
+   * A branch `steps` of so many first-parent commits from x1 on, each of which alters one published version or adds
+   * one, in the ways that real ones do.
+   */
+  async makeSteps(count: number): Promise<void> {
+    const opam = this.#files.filter(({ path }) => OPAM_PATH.test(path));
+    await this.#import(async (stream) => {
+      for (let step = 0; step < count; step++) {
+        const file = opam[(step * STRIDE) % opam.length];
+        if (file === undefined) throw new Error('the repository has no opam files');
+        const from = step === 0 ? 'from refs/heads/x1^0\n' : '';
+        await write(stream, `commit refs/heads/steps\ncommitter ${WHO}\ndata 0\n${from}`);
+        const { path, bytes } = stepOf(file, step);
+        await write(stream, `M 100644 inline ${path}\n${data(bytes)}`);
+      }
+    });
   }
 
   /** One more commit that alters so many opam files standing side by side, as an update of one author's would. */
@@ -115,6 +146,22 @@ function copyOf({ path, bytes }: RealFile, copy: number): RealFile | undefined {
       return `${kind}=${other}`;
     });
   return { path: renamed, bytes: Buffer.from(`${text}x-copy: "${copy}"\n`, 'latin1') };
+}
+
+/** Of five: a new version, two changed constraints, a changed description, a moved address. */
+function stepOf({ path, bytes }: RealFile, step: number): RealFile {
+  const text = bytes.toString('latin1');
+  const altered = (changed: string): RealFile => ({ path, bytes: Buffer.from(changed, 'latin1') });
+  switch (step % 5) {
+    case 0:
+      return { path: path.replace(/\/opam$/, `.step${step}/opam`), bytes };
+    case 1:
+      return altered(`${text}x-step: "${step}"\n`);
+    case 2:
+      return altered(text.replace(/^( *src:\s*"https?:\/\/)/m, `$1step${step}.example.org/`));
+    default:
+      return altered(text.replace(/^depends: \[/m, `depends: [\n  "step-${step}"`));
+  }
 }
 
 function data(bytes: Buffer): string {

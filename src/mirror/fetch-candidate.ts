@@ -51,6 +51,8 @@ export interface ChangedCandidate {
   readonly held?: readonly HeldVersion[];
   /** When this mirror first saw a version where it comes from. */
   readonly firstSeen?: (version: string) => FirstSeen | undefined;
+  /** What must be said loudly of where it comes from. */
+  readonly warnings?: readonly string[];
   /** What the signers stand for, where that is known already. */
   readonly signed?: SignedSources;
 }

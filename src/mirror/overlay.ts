@@ -44,13 +44,12 @@ export async function overlayCandidate(
   options: OverlaySource,
 ): Promise<FetchedCandidate> {
   const layers = await layersOf(sources, options);
-  const missing = sources.filter((name) => !layers.some((layer) => layer.name === name));
-  if (missing.length > 0)
+  const missing = sources.find((name) => !layers.some((layer) => layer.name === name));
+  if (missing !== undefined)
     throw new SeraiError(
       'not-found',
-      `repository ${options.repository}: nothing is published while its ${missing.length === 1 ? 'source' : 'sources'} ` +
-        `${missing.join(', ')} never ${missing.length === 1 ? 'was' : 'were'}, since nobody knows which names are ` +
-        `owned there; serai status tells what keeps ${missing.length === 1 ? 'it' : 'them'}`,
+      `repository ${options.repository}: nothing new is published while its source ${missing} never was, since ` +
+        `nobody knows which names are owned there; sync ${missing}, or see serai status for what is in the way`,
     );
   const standing = validatorOf(layers);
   if (standing === validator) return { kind: 'unchanged' };
@@ -98,6 +97,7 @@ async function joinLayers(
   const facts = new Map<string, FileFacts>();
   const firstSeen = new Map<string, FirstSeen>();
   const held: HeldVersion[] = [];
+  const warnings: string[] = [];
   for (const [index, { name, snapshot }] of layers.entries()) {
     const isFree = freeIn(layers.slice(0, index));
     const tree = await servedTree(name, snapshot, { catalogue, blobs });
@@ -113,7 +113,9 @@ async function joinLayers(
       const first = seen(version);
       if (first !== undefined) firstSeen.set(version, first);
     }
-    for (const { version, rule, reason } of decodeSummary(snapshot.summary).held)
+    const summary = decodeSummary(snapshot.summary);
+    for (const warning of summary.warnings ?? []) warnings.push(`source ${name}: ${warning}`);
+    for (const { version, rule, reason } of summary.held)
       if (parsePackageId(version) !== undefined && isFree(nameOf(version)))
         held.push({ version, rule, reason: `held in ${name}: ${reason}` });
   }
@@ -122,6 +124,7 @@ async function joinLayers(
     tree: layeredTree(origin),
     facts,
     held,
+    warnings,
     firstSeen: (version) => firstSeen.get(version),
     signed: await signedIn(layers, catalogue),
   };

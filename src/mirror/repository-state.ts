@@ -5,7 +5,7 @@ import type { Catalogue } from '../store/catalogue.ts';
 import { shownAddress } from '../upstream/http-errors.ts';
 import { denials } from './decisions.ts';
 import type { RuledVersion } from './derivation.ts';
-import { type Freshness, freshnessOf } from './freshness.ts';
+import { type Freshness, freshnessOf, stalenessOf } from './freshness.ts';
 import { countsByRule } from './holds.ts';
 import { isoTime } from './iso-time.ts';
 import type { ServedIndexes } from './served-index.ts';
@@ -92,11 +92,17 @@ async function stateOf(
   if (snapshot === undefined) return state;
   const summary = decodeSummary(snapshot.summary);
   const { packages, versions, archives, held, keptBack, warned, removed } = summary;
-  const freshness = freshnessOf(settings, summary, clock.now());
-  const stopped = freshness === 'stale' && settings?.stop_when_stale === true;
+  const now = clock.now();
+  const summaries = new Map([[name, summary]]);
+  for (const source of settings?.sources ?? []) {
+    const standing = await catalogue.currentSnapshot(source);
+    if (standing !== undefined) summaries.set(source, decodeSummary(standing.summary));
+  }
+  const { isStale, isStopped } = stalenessOf(name, config, (each) => summaries.get(each), now);
+  const freshness = isStale ? 'stale' : freshnessOf(settings, summary, now);
   return {
     ...state,
-    ready: state.ready && !stopped,
+    ready: state.ready && !isStopped,
     ...signedState(summary, settings, freshness),
     snapshot: snapshot.id,
     publishedAt: isoTime(snapshot.publishedAt),
@@ -117,11 +123,13 @@ function signedState(
   settings: RepositoryConfig | undefined,
   freshness: Freshness,
 ): Partial<RepositoryState> {
-  if (settings?.dialect !== 'signed') return {};
+  const said = warnings === undefined ? {} : { warnings };
+  // An overlay has parts that nobody signs: it is never shown as fresh.
+  if (settings?.dialect !== 'signed') return { ...said, ...(freshness === 'stale' ? { freshness } : {}) };
   return {
     freshness,
     ...(signedAt === undefined ? {} : { signedAt: isoTime(signedAt) }),
     ...(root === undefined ? {} : { root }),
-    ...(warnings === undefined ? {} : { warnings }),
+    ...said,
   };
 }

@@ -264,7 +264,8 @@ export class RepositorySync {
     const { verdict } = judgement;
     if (verdict.violations.length > 0) throw refusal(this.#options.repository, verdict.violations);
     const words = await upstreamWords(candidate.tree, verdict, this.#settings.upstream);
-    return { candidate, judgement, words };
+    const warnings = [...words.warnings, ...(candidate.warnings ?? [])];
+    return { candidate, judgement, words: { ...words, warnings } };
   }
 
   /** Fetches what is to be pinned, and serves it so; undefined when there was nothing, or nothing could be had. */

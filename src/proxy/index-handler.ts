@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Sha256 } from '../hashes.ts';
-import { freshnessOf } from '../mirror/freshness.ts';
+import { stalenessOf } from '../mirror/freshness.ts';
 import type { ServedIndex, ServedIndexes } from '../mirror/served-index.ts';
 import type { Representation } from './conditional.ts';
 import {
@@ -75,9 +75,10 @@ export class IndexHandler {
       sendText(request, response, 503, text, RETRY_LATER);
       return;
     }
-    const settings = this.#config.repository[repository];
-    if (freshnessOf(settings, served.summary, this.#clock.now()) === 'stale') {
-      if (settings?.stop_when_stale === true) {
+    const summaryOf = (name: string) => this.#served.current(name)?.summary;
+    const { isStale, isStopped } = stalenessOf(repository, this.#config, summaryOf, this.#clock.now());
+    if (isStale) {
+      if (isStopped) {
         const text = `repository ${repository} is stale: its upstream has signed nothing newer than max_age allows`;
         sendText(request, response, 503, text, RETRY_LATER);
         return;

@@ -11,7 +11,7 @@ import type { Catalogue } from '../store/catalogue.ts';
 
 export interface SyncLoopsOptions {
   readonly config: Config;
-  readonly catalogue: Catalogue;
+  readonly catalogue: Pick<Catalogue, 'currentSnapshot' | 'feed'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;

@@ -106,6 +106,54 @@ describe('a file', () => {
     expect(loadConfig({ config }).data).toBe(join(folder, 'deep/data'));
   });
 
+  it.each([
+    ['a relative folder', 'osv', (folder: string) => join(folder, 'osv')],
+    ['an absolute one', '/srv/osv.zip', () => '/srv/osv.zip'],
+    ['a URL', 'https://osv.example.org/all.zip', () => 'https://osv.example.org/all.zip'],
+    ['a file URL', 'file:///srv/osv', () => 'file:///srv/osv'],
+  ])('finds the advisories beside itself: %s', (_, source, found) => {
+    const config = write(
+      `data = "d"\n[advisories]\nsource = "${source}"\n[repository.x]\nupstream = "https://example.org"\n`,
+    );
+    const loaded = loadConfig({ config, data: '/elsewhere' });
+    expect(loaded.advisories).toEqual({ source: found(folder), interval: 3_600_000 });
+  });
+
+  it('sets the policy of a repository, and makes one of others', () => {
+    const config = write(`
+      public_url = "https://mirror.example.org"
+      [repository.public]
+      upstream = "https://opam.ocaml.org"
+      keep_removed = "forever"
+      weak_hashes = "hold"
+      min_age = "3d"
+      min_age_exempt = ["ocaml-*"]
+      deny = ['foo{< "2"}']
+      allow = ["*"]
+      advisories = "hold"
+      rewrite_sources = true
+      [repository.public.policy]
+      archive-altered = "refuse"
+      url-moved = "warn"
+      [repository.internal]
+      upstream = "file:///srv/internal"
+      reserved = ["company-*"]
+      keep_removed = 0
+      [repository.company]
+      sources = ["internal", "public"]
+    `);
+    expect(loadConfig({ config }).repository).toMatchObject({
+      public: {
+        keep_removed: 'forever',
+        min_age: 3 * 86_400_000,
+        deny: ['foo{< "2"}'],
+        policy: { 'archive-altered': 'refuse', 'url-moved': 'warn' },
+      },
+      internal: { keep_removed: 0, reserved: ['company-*'] },
+      company: { sources: ['internal', 'public'] },
+    });
+  });
+
   it('loses to flags', () => {
     const config = write(
       'listen = "0.0.0.0:80"\n[repository.default]\nupstream = "https://a.example"\ninterval = "1h"\n',
@@ -148,6 +196,11 @@ describe('an error names file, line, key and what was expected', () => {
       /:4: limits\.archive: expected a size such as/,
     ],
     ['a size of zero', '[limits]\narchive = 0\n', /:2: limits\.archive: /],
+    [
+      'a time that is no text',
+      `[repository.x]\n${upstream}\nmin_age = true\n`,
+      /:3: repository\.x\.min_age: expected a time such as "5m"/,
+    ],
     [
       'a share above 1',
       `[repository.x]\n${upstream}\nminimum_remaining = 2\n`,
@@ -221,6 +274,106 @@ describe('an error names file, line, key and what was expected', () => {
       /:2: limits\.miss_wait: expected a time of at most 24 days/,
     ],
     ['a dotted key', 'limits.archive = "big"\n', /:1: limits\.archive: /],
+    [
+      'a class of change that is none',
+      `[repository.x]\n${upstream}\n[repository.x.policy]\nbytes-changed = "hold"\n`,
+      /:4: repository\.x\.policy\.bytes-changed: /,
+    ],
+    [
+      'an action that is none',
+      `[repository.x]\n${upstream}\npolicy.archive-altered = "block"\n`,
+      /:3: repository\.x\.policy\.archive-altered: .*"allow"\|"warn"\|"hold"\|"refuse"/,
+    ],
+    [
+      'a time of stay that is none',
+      `[repository.x]\n${upstream}\nkeep_removed = "always"\n`,
+      /:3: repository\.x\.keep_removed: expected a time such as "90d", 0, or "forever"/,
+    ],
+    [
+      'what is to be done about weak hashes',
+      `[repository.x]\n${upstream}\nweak_hashes = "drop"\n`,
+      /:3: repository\.x\.weak_hashes: .*"strengthen"/,
+    ],
+    [
+      'what is to be done about missing hashes',
+      `[repository.x]\n${upstream}\nmissing_hashes = true\n`,
+      /:3: repository\.x\.missing_hashes: .*"strengthen"/,
+    ],
+    [
+      'a cooldown that is no time',
+      `[repository.x]\n${upstream}\nmin_age = "soon"\n`,
+      /:3: repository\.x\.min_age: expected a time such as "5m"/,
+    ],
+    [
+      'what is to be done with the first tree',
+      `[repository.x]\n${upstream}\nmin_age_baseline = "skip"\n`,
+      /:3: repository\.x\.min_age_baseline: .*"accept"\|"wait"/,
+    ],
+    ...['min_age_exempt', 'deny', 'allow'].map((key): [string, string, RegExp] => [
+      `a pattern of ${key} that names no package`,
+      `[repository.x]\n${upstream}\n${key} = ["good", "foo {"]\n`,
+      new RegExp(`:3: repository\\.x\\.${key}\\.1: expected PACKAGE or PACKAGE\\{FORMULA\\}`),
+    ]),
+    [
+      'what is to be done about advisories',
+      `[repository.x]\n${upstream}\nadvisories = "block"\n`,
+      /:3: repository\.x\.advisories: .*"ignore"\|"warn"\|"hold"/,
+    ],
+    [
+      'advisories without a source',
+      `[advisories]\ninterval = "1h"\n[repository.x]\n${upstream}\n`,
+      /:1: advisories\.source: expected a folder, a \.zip or \.json file, or a URL/,
+    ],
+    [
+      'an interval of advisories that is none',
+      `[advisories]\nsource = "osv"\ninterval = "often"\n[repository.x]\n${upstream}\n`,
+      /:3: advisories\.interval: expected a time such as "5m"/,
+    ],
+    [
+      'an address of the mirror that is none',
+      `public_url = "mirror.example.org"\n[repository.x]\n${upstream}\n`,
+      /:1: public_url: expected a URL with https:\/\/ or http:\/\//,
+    ],
+    [
+      'sources to rewrite without an address of the mirror',
+      `[repository.x]\n${upstream}\nrewrite_sources = true\n`,
+      /:3: repository\.x\.rewrite_sources: which address .* Give public_url/,
+    ],
+    [
+      'a prefix that is no beginning of a name',
+      `[repository.x]\n${upstream}\nreserved = ["*-company"]\n`,
+      /:3: repository\.x\.reserved\.0: expected a name, or its beginning and \*/,
+    ],
+    [
+      'an overlay with an upstream of its own',
+      `[repository.x]\n${upstream}\n[repository.y]\n${upstream}\nsources = ["x"]\n`,
+      /:5: repository\.y\.sources: an upstream is given already/,
+    ],
+    [
+      'an overlay of what is not there',
+      '[repository.y]\nsources = ["x"]\n',
+      /:2: repository\.y\.sources: there is no repository x in this file/,
+    ],
+    [
+      'an overlay of overlays',
+      `[repository.x]\n${upstream}\n[repository.y]\nsources = ["x"]\n[repository.z]\nsources = ["y"]\n`,
+      /:6: repository\.z\.sources: y is made of sources itself; name those instead/,
+    ],
+    [
+      'an overlay with a source twice',
+      `[repository.x]\n${upstream}\n[repository.y]\nsources = ["x", "x"]\n`,
+      /:4: repository\.y\.sources: a repository is named twice/,
+    ],
+    [
+      'an overlay that is signed',
+      `[repository.x]\n${upstream}\n[repository.y]\nsources = ["x"]\ndialect = "signed"\ntrust = "none"\n`,
+      /:5: repository\.y\.dialect: signatures are verified in the repositories that sources names/,
+    ],
+    [
+      'an overlay of nothing',
+      '[repository.y]\nsources = []\n',
+      /:2: repository\.y\.sources: expected at least one name/,
+    ],
   ])('%s', (_, text, message) => {
     const error = refusal({ config: write(text) });
     expect(error.code).toBe('config-invalid');

@@ -1,9 +1,9 @@
 /** `serai log`: what happened, in words and as JSON; a change of any event is noticed. */
+import { copyFile, mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { describe, expect, it } from 'vitest';
-import { type CommandMirror, commandMirror } from '../support/command-mirror.ts';
-
-const TWO = '[repository.a]\nupstream = "UPSTREAM"\n[repository.b]\nupstream = "UPSTREAM"\n';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CommandMirror, startCommandMirror } from '../support/command-mirror.ts';
 
 interface Line {
   readonly sequence: number;
@@ -13,24 +13,34 @@ interface Line {
   readonly hash: string;
 }
 
-/** Two repositories with a held version, a denial and a refused update. */
-async function busyMirror(): Promise<CommandMirror> {
-  const mirror = await commandMirror(TWO);
+let mirror: CommandMirror;
+
+/** Two repositories with a held change and a denial. */
+beforeAll(async () => {
+  mirror = await startCommandMirror(
+    '[repository.a]\nupstream = "UPSTREAM"\n[repository.b]\nupstream = "UPSTREAM"\n',
+  );
   const { upstream, run } = mirror;
   for (const id of ['foo.1.0', 'bar.1.0']) await upstream.publish(id);
   await run(['sync']);
   await upstream.publish('foo.1.0', { content: 'other bytes\n' });
   await run(['sync', 'a']);
   await run(['deny', 'bar', '--reason', 'not wanted here']);
-  return mirror;
-}
+});
 
-function tamper(mirror: CommandMirror, sql: string): void {
-  const database = new Database(mirror.catalogue);
+afterAll(() => mirror.remove());
+
+/** A copy of the catalogue with one row of the log other than it was written; its data folder. */
+async function tampered(sql: string): Promise<string> {
+  const data = await mkdtemp(join(mirror.folder, 'tampered-'));
+  const copy = join(data, 'catalogue.sqlite');
+  await copyFile(mirror.catalogue, copy);
+  const database = new Database(copy);
   for (const trigger of ['event_is_not_updated', 'event_is_not_deleted'])
     database.exec(`DROP TRIGGER ${trigger}`);
   expect(database.prepare(sql).run().changes).toBe(1);
   database.close();
+  return data;
 }
 
 describe('usage', () => {
@@ -41,18 +51,17 @@ describe('usage', () => {
     [['a', '--verify'], /--verify looks at the whole log/],
     [['c'], /there is no repository c; the configuration has a, b/],
   ] as const)('serai log %j exits 2', async (args, said) => {
-    const { run } = await commandMirror(TWO);
-    expect((await run(['log', ...args], 2)).stderr).toMatch(said);
+    expect((await mirror.run(['log', ...args], 2)).stderr).toMatch(said);
   });
 
   it('its help teaches', async () => {
-    const { run } = await commandMirror(TWO);
-    expect((await run(['log', '--help'])).stdout).toMatch(/Each event carries the hash[\s\S]*Exit codes/);
+    expect((await mirror.run(['log', '--help'])).stdout).toMatch(
+      /Each event carries the hash[\s\S]*Exit codes/,
+    );
   });
 });
 
 it('tells what happened, a line each, of all repositories or of one', async () => {
-  const mirror = await busyMirror();
   const { stdout } = await mirror.run(['log']);
   const line = (words: RegExp): RegExp => new RegExp(`^20[0-9-]+T[0-9:.]+Z {2}${words.source}$`, 'm');
   for (const words of [
@@ -87,7 +96,6 @@ it('tells what happened, a line each, of all repositories or of one', async () =
 
 describe('--verify', () => {
   it('gives the number of events and the last hash', async () => {
-    const mirror = await busyMirror();
     const all = (await mirror.jsonLines(['log'])) as Line[];
     const last = all.at(-1)?.hash;
     const { stdout } = await mirror.run(['log', '--verify']);
@@ -102,11 +110,10 @@ describe('--verify', () => {
     ['the first event taken out', 'DELETE FROM event WHERE sequence = 1', 2],
     ['a hash that is none', "UPDATE event SET hash = 'x' WHERE sequence = 2", 2],
   ])('names the first broken event: %s', async (_, sql, broken) => {
-    const mirror = await busyMirror();
-    tamper(mirror, sql);
-    const { stdout, stderr } = await mirror.run(['log', '--verify'], 1);
+    const data = await tampered(sql);
+    const { stdout, stderr } = await mirror.run(['log', '--verify', '--data', data], 1);
     expect(stdout).toBe('');
     expect(stderr).toMatch(new RegExp(`the log is broken: event ${broken} does not follow`));
-    expect(await mirror.json(['log', '--verify'], 1)).toMatchObject({ broken });
+    expect(await mirror.json(['log', '--verify', '--data', data], 1)).toMatchObject({ broken });
   });
 });

@@ -1,6 +1,10 @@
 /** Histories of published versions that go on behind their first change, and trees that are no plain ones. */
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openMirror } from '../../src/mirror/mirror.ts';
+import { RepositorySync } from '../../src/mirror/sync.ts';
+import type { Dialect } from '../../src/verify/dialect.ts';
+import { unsignedDialect } from '../../src/verify/unsigned.ts';
 import { md5, sha256 } from '../support/guard-trees.ts';
 import {
   checksumOf,
@@ -28,7 +32,7 @@ function filesOfP(files: Files): Files {
 /** The upstream offers each tree in turn, and all are published. */
 async function course(settings: Omit<Settings, 'upstream'>, ...trees: readonly Files[]) {
   const upstream = await startUpstream();
-  const mirror = await TestMirror.with({ ...settings, upstream: upstream.url });
+  const mirror = await TestMirror.with({ weak_hashes: 'allow', ...settings, upstream: upstream.url });
   const offer = async (tree: Files) => {
     upstream.serveIndex({ ...REPO, ...version('other.1'), ...tree });
     return mirror.publish();
@@ -276,4 +280,83 @@ test('the validator does not outlive what a killed sync had accepted', async () 
   if (state !== undefined) await mirror.mirror.catalogue.saveSyncState('default', state);
   upstream.serveIndex({ ...REPO, ...version('other.1'), ...A });
   expect((await mirror.publish()).summary.keptBack).toEqual([]);
+});
+
+describe('two processes on one store', () => {
+  test('what one has held the other releases, and neither tells of it twice', async () => {
+    const { mirror, offer, upstream, p } = await course({}, A, B);
+    const other = await openMirror(mirror.config, mirror.clock);
+    onTestFinished(() => other.close());
+    const sync = new RepositorySync({ ...other, repository: 'default' });
+    expect((await sync.run(() => undefined)).kind).toBe('not-modified');
+    await mirror.release('p.1');
+    expect(await sync.run(() => undefined)).toMatchObject({ kind: 'published', summary: { keptBack: [] } });
+    expect((await mirror.sync()).kind).toBe('not-modified');
+    expect(await p()).toEqual(B);
+    await offer({ ...B, ...version('new.1') });
+    await mirror.deny('other');
+    await sync.rederive();
+    expect((await mirror.sync()).kind).toBe('not-modified');
+    expect(Object.keys(await mirror.files())).toEqual([opamPath('new.1'), opamPath('p.1'), 'repo']);
+    expect(upstream.requestsInAll).toBe(7);
+    expect(await mirror.told()).toEqual([
+      'held p.1 archive-altered',
+      'released p.1',
+      'unheld p.1 archive-altered',
+      'changed p.1 archive-altered',
+      'denied',
+      'held other.1 denied',
+    ]);
+  });
+});
+
+describe('a version that verification withholds', () => {
+  /** As a signed dialect does with one below the threshold. */
+  function withholding(...versions: readonly string[]): Dialect {
+    return {
+      async verify(candidate, trusted, now) {
+        const verdict = await unsignedDialect.verify(candidate, trusted, now);
+        const withheld = { rule: 'SIG' as const, reason: 'nobody signed it' };
+        return {
+          ...verdict,
+          versions: new Map(
+            [...verdict.versions].map(([version, each]) => [
+              version,
+              versions.includes(version) ? { ...each, withheld } : each,
+            ]),
+          ),
+        };
+      },
+    };
+  }
+
+  test('is never kept, whatever keep_removed says, nor its archive answered', async () => {
+    const { mirror, p } = await course({ keep_removed: 'forever' }, A);
+    await mirror.sync('default', withholding('p.1'));
+    expect(await p()).toEqual(A);
+    // Another dialect is another look at the tree, which only a change of upstream's brings.
+    await mirror.mirror.catalogue.saveSyncState('default', { attemptedAt: 0 });
+    await mirror.sync('default', withholding('p.1'));
+    expect(await p()).toEqual({});
+    expect(await mirror.lists(sha256('a'))).toBe(false);
+    expect((await mirror.state()).removed).toEqual({});
+    await mirror.mirror.catalogue.saveSyncState('default', { attemptedAt: 0 });
+    await mirror.sync('default', unsignedDialect);
+    expect(await p()).toEqual(A);
+    expect(await mirror.lists(sha256('a'))).toBe(true);
+  });
+
+  test('is not kept either when its change is held or it was removed before', async () => {
+    const { mirror, p, offer } = await course({ keep_removed: 'forever' }, A, B);
+    expect(await p()).toEqual(A);
+    await mirror.mirror.catalogue.saveSyncState('default', { attemptedAt: 0 });
+    await mirror.sync('default', withholding('p.1'));
+    expect(await p()).toEqual({});
+    expect((await mirror.state()).held).toEqual([]);
+    // Behind a withheld form no other archive slips in.
+    expect((await offer({ ...B, ...version('new.1') })).summary.held).toMatchObject([
+      { version: 'p.1', rule: 'version-reborn' },
+    ]);
+    expect(await p()).toEqual({});
+  });
 });

@@ -19,18 +19,25 @@ export interface CommandMirror {
   run(args: readonly string[], exitCode?: number): Promise<CommandResult>;
   /** As `run` with `--json`, its standard output parsed. */
   json(args: readonly string[], exitCode?: number): Promise<unknown>;
+  /** Takes all of it away. */
+  remove(): Promise<void>;
   /** As `run` with `--json`, each line of its standard output parsed. */
   jsonLines(args: readonly string[], exitCode?: number): Promise<unknown[]>;
 }
 
 const ONE_REPOSITORY = '[repository.default]\nupstream = "UPSTREAM"\n';
 
-/** Nothing is synced yet; all of it is taken away when the test ends. */
-export async function commandMirror(toml: string = ONE_REPOSITORY): Promise<CommandMirror> {
+/** As `startCommandMirror`, and taken away when the test that is running ends. */
+export async function commandMirror(toml?: string): Promise<CommandMirror> {
+  const mirror = await startCommandMirror(toml);
+  onTestFinished(() => mirror.remove());
+  return mirror;
+}
+
+/** Nothing is synced yet. */
+export async function startCommandMirror(toml: string = ONE_REPOSITORY): Promise<CommandMirror> {
   const upstream = await startPackageUpstream();
-  onTestFinished(() => upstream.remove());
   const folder = await mkdtemp(join(tmpdir(), 'serai-commands-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const config = join(folder, 'serai.toml');
   const configure = (text: string): Promise<void> =>
     writeFile(
@@ -53,6 +60,10 @@ export async function commandMirror(toml: string = ONE_REPOSITORY): Promise<Comm
     catalogue: join(folder, 'data', 'catalogue.sqlite'),
     configure,
     run,
+    remove: async () => {
+      await upstream.remove();
+      await rm(folder, { recursive: true, force: true });
+    },
     json: async (args, exitCode) => JSON.parse((await run([...args, '--json'], exitCode)).stdout),
     jsonLines: async (args, exitCode) =>
       (await run([...args, '--json'], exitCode)).stdout
