@@ -8,17 +8,29 @@ import { join } from 'node:path';
 import { REAL_INDEX } from '../real-index.ts';
 import { atMost, type Figure, interleave, medianFigure, type Row } from '../report.ts';
 import type { Bench } from '../support/bench.ts';
-import { type Server, startNginx } from '../support/files.ts';
+import { startNginx } from '../support/files.ts';
 import { Opam } from '../support/opam.ts';
 import { incompressible, makeRepository, realisticSizes, type SampleRepository } from '../support/samples.ts';
-import { makeSerai, runSerai, type SeraiHome, startSyncedSerai } from '../support/serai.ts';
+import { makeSerai, runSerai, startSyncedSerai } from '../support/serai.ts';
 
-const ROUNDS = 3;
+/** An init of the real repository takes the client a quarter of a minute. */
+const INIT_ROUNDS = 3;
+const SOURCE_ROUNDS = 9;
 const PACKAGES = 20;
 const GOAL = 1.05;
 
-const FEELINGS = ['init cold', 'init warm', 'source cold', 'source warm'] as const;
-type Feelings = Readonly<Record<(typeof FEELINGS)[number], Figure>>;
+interface Feelings {
+  readonly cold: Figure;
+  readonly warm: Figure;
+}
+
+interface Addresses {
+  readonly small: string;
+  readonly real: string;
+}
+
+/** Through a server that was never asked before, and is ended afterwards. */
+type Through = (feel: (addresses: Addresses) => Promise<Feelings>) => Promise<Feelings>;
 
 export default async function felt(bench: Bench): Promise<readonly Row[]> {
   const origin = await makeRepository(bench, await tarballs(bench));
@@ -33,87 +45,72 @@ export default async function felt(bench: Bench): Promise<readonly Row[]> {
   const synced = bench.path('synced');
   cpSync(home.data, synced, { recursive: true });
   const backend = await startNginx(bench, { folder: await adminFolder(bench, origin) }, '/small/repo');
-
-  const felt = { serai: new Map<string, Figure[]>(), nginx: new Map<string, Figure[]>() };
-  const note = async (
-    who: keyof typeof felt,
-    round: number,
-    feel: () => Promise<Feelings>,
-  ): Promise<Figure> => {
-    bench.say(`round ${round + 1} through ${who}`);
-    const feelings = await feel();
-    for (const name of FEELINGS) felt[who].set(name, [...(felt[who].get(name) ?? []), feelings[name]]);
-    return feelings['init cold'];
+  const throughSerai: Through = async (feel) => {
+    rmSync(home.data, { recursive: true });
+    cpSync(synced, home.data, { recursive: true });
+    const serai = await startSyncedSerai(bench, home, 'default', 'real');
+    const feelings = await feel({ small: serai.address, real: `${serai.address}/real` });
+    await serai.stop();
+    return feelings;
   };
-  const rounds = bench.rounds(ROUNDS);
-  await interleave(rounds, {
-    serai: (round) => note('serai', round, () => throughSerai(bench, home, synced, ids)),
-    nginx: (round) => note('nginx', round, () => throughNginx(bench, backend, ids)),
+  const throughNginx: Through = async (feel) => {
+    // Its cache is in a folder of its own, new each time; the probe fills nothing that a client asks for.
+    const proxy = await startNginx(bench, { proxyOf: backend.address }, '/small/repo');
+    const feelings = await feel({ small: `${proxy.address}/small`, real: `${proxy.address}/real` });
+    await proxy.stop();
+    return feelings;
+  };
+  const through = { ours: throughSerai, theirs: throughNginx };
+  const init = await compare(bench.rounds(INIT_ROUNDS), through, async ({ real }) => {
+    bench.say('opam init, twice');
+    return { cold: await initOnce(bench, real), warm: await initOnce(bench, real) };
   });
-  return FEELINGS.map((name) => ({
-    work: name.startsWith('init')
-      ? `opam ${name}, the real repository`
-      : `opam ${name}, ${PACKAGES} packages one after another`,
+  const source = await compare(bench.rounds(SOURCE_ROUNDS), through, async ({ small }) => {
+    bench.say(`opam source of ${PACKAGES} packages, twice`);
+    const client = new Opam(bench);
+    await client.init(small);
+    await client.makeSwitch();
+    const feelings = { cold: await client.sources(ids), warm: await client.sources(ids) };
+    client.remove();
+    return feelings;
+  });
+  return [
+    ...init.map((row) => ({ ...row, work: `opam init of the real repository, ${row.work}` })),
+    ...source.map((row) => ({ ...row, work: `opam source of ${PACKAGES} packages, ${row.work}` })),
+  ];
+}
+
+async function compare(
+  rounds: number,
+  through: Readonly<Record<'ours' | 'theirs', Through>>,
+  feel: (addresses: Addresses) => Promise<Feelings>,
+): Promise<readonly Row[]> {
+  const warm: Record<'ours' | 'theirs', Figure[]> = { ours: [], theirs: [] };
+  const side = (name: 'ours' | 'theirs') => async (): Promise<Figure> => {
+    const feelings = await through[name](feel);
+    warm[name].push(feelings.warm);
+    return feelings.cold;
+  };
+  const cold = await interleave(rounds, { ours: side('ours'), theirs: side('theirs') });
+  const common = {
     subject: 'through serai',
     rival: 'through a caching nginx before opam admin cache',
     unit: 'ms',
-    ours: medianFigure(felt.serai.get(name) ?? []),
-    theirs: medianFigure(felt.nginx.get(name) ?? []),
     rounds,
     goal: atMost(GOAL),
     note: "CPU-seconds and memory are the client's",
-  }));
-}
-
-async function throughSerai(
-  bench: Bench,
-  home: SeraiHome,
-  synced: string,
-  ids: readonly string[],
-): Promise<Feelings> {
-  rmSync(home.data, { recursive: true });
-  cpSync(synced, home.data, { recursive: true });
-  const serai = await startSyncedSerai(bench, home, 'default', 'real');
-  try {
-    return await feel(bench, { small: serai.address, real: `${serai.address}/real` }, ids);
-  } finally {
-    await serai.stop();
-  }
-}
-
-async function throughNginx(bench: Bench, backend: Server, ids: readonly string[]): Promise<Feelings> {
-  // Its cache is in a folder of its own, which is new each time. The probe fills nothing that a client asks for.
-  const proxy = await startNginx(bench, { proxyOf: backend.address }, '/small/repo');
-  try {
-    return await feel(bench, { small: `${proxy.address}/small`, real: `${proxy.address}/real` }, ids);
-  } finally {
-    await proxy.stop();
-  }
-}
-
-async function feel(
-  bench: Bench,
-  { small, real }: { readonly small: string; readonly real: string },
-  ids: readonly string[],
-): Promise<Feelings> {
-  const init = async (): Promise<Figure> => {
-    const client = new Opam(bench);
-    const figure = await client.init(real);
-    client.remove();
-    return figure;
   };
-  const [initCold, initWarm] = [await init(), await init()];
+  return [
+    { ...common, work: 'cold', ...cold },
+    { ...common, work: 'warm', ours: medianFigure(warm.ours), theirs: medianFigure(warm.theirs) },
+  ];
+}
+
+async function initOnce(bench: Bench, address: string): Promise<Figure> {
   const client = new Opam(bench);
-  await client.init(small);
-  await client.makeSwitch();
-  const [sourceCold, sourceWarm] = [await client.sources(ids), await client.sources(ids)];
+  const figure = await client.init(address);
   client.remove();
-  return {
-    'init cold': initCold,
-    'init warm': initWarm,
-    'source cold': sourceCold,
-    'source warm': sourceWarm,
-  };
+  return figure;
 }
 
 /** Tarballs that opam can unpack. */

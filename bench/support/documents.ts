@@ -40,8 +40,9 @@ export function markdown(results: readonly PartResult[]): string {
     '# Benchmarks',
     '',
     'Measured by `npm run bench`, which writes this page: each work beside its rival in the same run, taking turns,',
-    "medians of several rounds. The ratio is the figure divided by the rival's, in brackets that of CPU-seconds. These are of one round, of the process and",
-    'its children; memory is what was resident at the peak. Rows without a goal are for information.',
+    "medians of several rounds. The ratio is the figure divided by the rival's, in brackets that of the CPU-seconds.",
+    'CPU-seconds are of one round, of the process and its children; memory is what was resident at the peak. Rows',
+    'without a goal are for information.',
     '',
   ];
   let told = '';

@@ -13,6 +13,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     void bench.close().finally(() => process.exit(1));
   });
 
+// The process that would have taken the figures is gone.
+process.on('disconnect', () => void bench.close().finally(() => process.exit(1)));
+
 async function measure(): Promise<Outcome> {
   const part = PARTS[name];
   if (part === undefined) return { kind: 'failed', reason: `there is no part ${name}` };
@@ -30,4 +33,5 @@ async function measure(): Promise<Outcome> {
 
 const outcome = await measure();
 await bench.close();
+process.removeAllListeners('disconnect');
 process.send?.(outcome, () => process.exit());

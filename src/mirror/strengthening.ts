@@ -21,6 +21,8 @@ const FIRST_WAIT = HOUR;
 const LONGEST_WAIT = 24 * HOUR;
 /** Archives under way at once: this is done once, and must not be in the way of clients. */
 const AT_ONCE = 4;
+/** Milliseconds that one sync gives to it: a slow host must not keep the next sync from beginning. */
+const LONGEST_RUN = HOUR / 12;
 /** Addresses tried for one archive. */
 const ADDRESSES = 16;
 
@@ -47,21 +49,50 @@ export class Strengthening {
     this.#options = options;
   }
 
-  /** Pins what can be had of the archives, by pin key; the number of new pins. Throws what is not of a source. */
+  /**
+   * Pins what can be had of the archives, by pin key; the number of new pins. What takes too long is left for the next
+   * run. Throws what is not of a source.
+   */
   async run(archives: ReadonlyMap<string, WeakArchive>, signal?: AbortSignal): Promise<number> {
-    const gate = new Gate(AT_ONCE);
-    const pinned = await Promise.all(
-      [...archives].map(([key, archive]) => gate.run(() => this.#pin(key, archive, signal))),
+    const over = new AbortController();
+    const awake = new AbortController();
+    const stop = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+    this.#options.clock.sleep(LONGEST_RUN, awake.signal).then(
+      () => over.abort(),
+      () => undefined,
     );
-    return pinned.filter(Boolean).length;
+    try {
+      const gate = new Gate(AT_ONCE);
+      const pinned = await Promise.allSettled(
+        [...archives].map(([key, archive]) =>
+          gate
+            .run(() => this.#pin(key, archive, stop, signal))
+            .catch((error: unknown) => {
+              over.abort();
+              throw error;
+            }),
+        ),
+      );
+      for (const each of pinned) if (each.status === 'rejected') throw each.reason;
+      return pinned.filter((each) => each.status === 'fulfilled' && each.value).length;
+    } finally {
+      awake.abort();
+    }
   }
 
-  async #pin(key: string, archive: WeakArchive, signal: AbortSignal | undefined): Promise<boolean> {
+  async #pin(
+    key: string,
+    archive: WeakArchive,
+    stop: AbortSignal,
+    asked: AbortSignal | undefined,
+  ): Promise<boolean> {
     const { repository, catalogue, clock } = this.#options;
     const wait = this.#waits.get(key);
-    if (signal?.aborted === true || (wait !== undefined && clock.now() < wait.until)) return false;
-    const blob = (await this.#stored(archive)) ?? (await this.#fetch(archive, signal));
+    if (stop.aborted || (wait !== undefined && clock.now() < wait.until)) return false;
+    const blob = (await this.#stored(archive)) ?? (await this.#fetch(archive, stop));
     if (blob === undefined) {
+      // A source that took until the end waits as one that failed, so that others get their turn.
+      if (asked?.aborted === true) return false;
       const next = wait?.next ?? FIRST_WAIT;
       this.#waits.set(key, { until: clock.now() + next, next: Math.min(2 * next, LONGEST_WAIT) });
       return false;
@@ -91,10 +122,7 @@ export class Strengthening {
     return undefined;
   }
 
-  async #fetch(
-    { source, addresses }: WeakArchive,
-    signal: AbortSignal | undefined,
-  ): Promise<StoredBlob | undefined> {
+  async #fetch({ source, addresses }: WeakArchive, signal: AbortSignal): Promise<StoredBlob | undefined> {
     const { repository, catalogue, blobs, fetcher, limits, caches } = this.#options;
     const { before, after } = await caches(repository, source.checksums);
     const all = [
@@ -103,13 +131,13 @@ export class Strengthening {
       ...cacheAddresses(after, source.checksums),
     ];
     for (const url of [...new Set(all)].slice(0, ADDRESSES)) {
-      if (signal?.aborted === true) return undefined;
+      if (signal.aborted) return undefined;
       try {
         const response = await fetcher.fetch({
           url,
           maxBytes: limits.archive,
           timeout: limits.archive_timeout,
-          ...(signal === undefined ? {} : { signal }),
+          signal,
         });
         const blob = await blobs.put(response.body, {
           expected: source.checksums,

@@ -88,7 +88,7 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
 
   /** A decision that another process has written holds from the next request on (HOSTILE 27). */
   const answer: Listener = (request, response) => {
-    if (watch.isUpToDate) {
+    if (watch.wasUpToDateThisTurn) {
       answerNow(request, response);
       return;
     }

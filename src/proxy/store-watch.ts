@@ -18,6 +18,7 @@ export class StoreWatch {
   /** The catalogue's version at the beginning of the last look that succeeded. */
   #seen: number | undefined;
   #looking: Promise<boolean> | undefined;
+  #askedThisTurn = false;
 
   constructor(options: StoreWatchOptions) {
     this.#options = options;
@@ -30,6 +31,20 @@ export class StoreWatch {
     } catch {
       return false;
     }
+  }
+
+  /**
+   * As `isUpToDate`, asked once for all requests that one turn of the event loop brings: they were here before the
+   * first of them was answered. Asking for each took a fifth of a hit's time.
+   */
+  get wasUpToDateThisTurn(): boolean {
+    if (this.#askedThisTurn) return true;
+    if (!this.isUpToDate) return false;
+    this.#askedThisTurn = true;
+    setImmediate(() => {
+      this.#askedThisTurn = false;
+    });
+    return true;
   }
 
   /**

@@ -335,6 +335,41 @@ test('killed between the pin and the publication: the next sync serves it, altho
   expect(await opam('p.1')).toContain(digest('sha256', 'good'));
 });
 
+test('a host that never answers ends neither the sync nor the turn of the others', async () => {
+  const upstream = await startUpstream();
+  const slow = Array.from({ length: 6 }, (_, index) => `slow.${index}`);
+  for (const id of slow) upstream.set(`/${id}`, () => undefined);
+  upstream.serve('/p.tgz', Buffer.from('good'));
+  const late = weak('z.1', upstream.url);
+  upstream.serveIndex({
+    ...REPO,
+    ...late,
+    ...Object.assign(
+      {},
+      ...slow.map((id) =>
+        version(id, {
+          sources: [`${upstream.url}/${id}`],
+          checksums: [digest('md5', id)],
+        }),
+      ),
+    ),
+  });
+  const mirror = await TestMirror.with({ upstream: upstream.url });
+  // Four at a time: the first four hang, and the last is not reached.
+  const sync = mirror.sync();
+  await Promise.all(slow.slice(0, 4).map((id) => upstream.asked(`/${id}`)));
+  mirror.clock.advance(HOUR / 12);
+  await sync;
+  expect(slow.map((id) => upstream.requests(`/${id}`))).toEqual([1, 1, 1, 1, 0, 0]);
+  const next = mirror.sync();
+  await Promise.all(slow.slice(4).map((id) => upstream.asked(`/${id}`)));
+  while (!(await mirror.told()).includes('pinned')) await upstream.asked('/p.tgz');
+  mirror.clock.advance(HOUR / 12);
+  await next;
+  expect((await mirror.files())[opamPath('z.1')]).toContain(digest('sha256', 'good'));
+  expect(slow.map((id) => upstream.requests(`/${id}`))).toEqual([1, 1, 1, 1, 1, 1]);
+});
+
 test('while the upstream of the index is down nothing is lost', async () => {
   const { upstream, mirror, opam } = await begin({}, (url) => weak('p.1', url));
   upstream.fail('/index.tar.gz', 503);
