@@ -106,7 +106,7 @@ export const PARTS: Readonly<Record<string, PartEntry>> = {
     load: () => import('./parts/verify-command.ts'),
   },
   audit: {
-    about: 'serai audit over the slice of the real history, beside git log --raw',
+    about: 'serai audit over 25,746 made-up steps, and the slice of the real history, beside git log --raw',
     needs: ['git'],
     data: ['history-slice.bundle'],
     load: () => import('./parts/audit.ts'),

@@ -126,8 +126,8 @@ export function describe(row: Row): string {
   const { work, subject = 'serai', rival, unit, ours, theirs } = row;
   const ratio = ratioOf(row);
   return [
-    `${work}: ${subject}: ${number(ours.value)} ${unit}${costs(ours)}`,
-    ...(theirs === undefined ? [] : [`${rival}: ${number(theirs.value)} ${unit}${costs(theirs)}`]),
+    `${work}: ${subject}: ${describeFigure(ours, unit)}`,
+    ...(theirs === undefined ? [] : [`${rival}: ${describeFigure(theirs, unit)}`]),
     `${ratio === undefined ? '' : `ratio ${number(ratio)}${ofCpu(row)}, `}${judgement(row)}`,
   ].join('; ');
 }
@@ -138,10 +138,12 @@ export function ofCpu(row: Row): string {
   return ratio === undefined ? '' : ` (CPU ${number(ratio)})`;
 }
 
-function costs({ cpu, memory }: Figure): string {
-  const parts = [
+/** A figure with its unit, and what it cost in brackets. */
+export function describeFigure({ value, cpu, memory }: Figure, unit: string): string {
+  const costs = [
     ...(cpu === undefined ? [] : [`${number(cpu)} CPU-s`]),
-    ...(memory === undefined ? [] : [`${number(mebibytes(memory))} MiB`]),
+    // What ended at once was never looked at.
+    ...(memory === undefined || memory === 0 ? [] : [`${number(mebibytes(memory))} MiB`]),
   ];
-  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+  return `${number(value)} ${unit}`.trim() + (costs.length === 0 ? '' : ` (${costs.join(', ')})`);
 }

@@ -101,7 +101,6 @@ async function measureAll({ parts, quick, write }: Asked): Promise<0 | 1> {
       if (entry === undefined || stopped) continue;
       process.stdout.write(`${name}: ${entry.about}\n`);
       const date = new Date().toISOString();
-      const { load } = describeMachine();
       const outcome = await runPart(name, entry, program.path, quick);
       if (outcome.kind !== 'measured') {
         failed ||= outcome.kind === 'failed';
@@ -115,7 +114,7 @@ async function measureAll({ parts, quick, write }: Asked): Promise<0 | 1> {
         if (holds(row) === false) missed.push({ part: name, row });
       }
       const all = { ...versions, ...outcome.versions };
-      results.push({ part: name, date, machine: { ...machine, load }, versions: all, rows });
+      results.push({ part: name, date, machine, versions: all, rows });
     }
   } finally {
     program.remove();

@@ -40,9 +40,9 @@ export default async function reading(bench: Bench): Promise<readonly Row[]> {
       without.push(measured.without);
     }
     rows.push({
-      work: `99th percentile of a hit of 30 KiB for ${CLIENTS} clients ${load}, while the real repository is synced`,
+      work: `hits of 30 KiB for ${CLIENTS} clients ${load}, while the real repository is synced`,
       rival: 'the same server when nothing is synced',
-      unit: 'ms',
+      unit: 'ms at the 99th percentile',
       ours: medianFigure(during),
       theirs: medianFigure(without),
       rounds,

@@ -16,6 +16,7 @@ export interface Ran extends Figure {
   /** Milliseconds from start to end. */
   readonly value: number;
   readonly cpu: number;
+  /** 0 when it ended before anybody looked. */
   readonly memory: number;
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -27,8 +28,6 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Whether what it prints is kept, or goes to /dev/null. */
   readonly output?: 'kept' | 'dropped';
-  /** Exit codes that are no failure; 0 alone when not given. */
-  readonly mayEndWith?: readonly number[];
 }
 
 export interface Started {
@@ -114,7 +113,7 @@ export class Bench {
       const exitCode = typeof code === 'number' ? code : null;
       const cpu = cpuOfEndedChildren() - cpuBefore;
       const ran = { value, cpu, memory, exitCode, stdout: out(), stderr: err() };
-      if (exitCode === null || !(options.mayEndWith ?? [0]).includes(exitCode))
+      if (exitCode !== 0)
         throw new Error(`${command} ${args.join(' ')} ended with ${exitCode}:\n${ran.stderr || ran.stdout}`);
       return ran;
     } finally {

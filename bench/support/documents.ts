@@ -1,7 +1,7 @@
 /** The results as docs/benchmarks.json, and as docs/benchmarks.md for people. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type Figure, judgement, mebibytes, number, ofCpu, type Row, ratioOf, rowSchema } from '../report.ts';
+import { describeFigure, judgement, number, ofCpu, type Row, ratioOf, rowSchema } from '../report.ts';
 import { type Machine, machineSchema } from './machine.ts';
 
 const DOCS = new URL('../../docs/', import.meta.url);
@@ -50,7 +50,7 @@ export function markdown(results: readonly PartResult[]): string {
     lines.push(`## ${part}`, '');
     const where = whereAndWith(machine, versions);
     lines.push(
-      `${date.slice(0, 10)}${where === told ? '' : `, ${where}`}; load before it ${machine.load}.`,
+      `${date.slice(0, 10)}${where === told ? '' : `, ${where}`}; load before the run ${machine.load}.`,
       '',
     );
     told = where;
@@ -78,19 +78,11 @@ function tableRow(row: Row): string {
   const cells = [
     `${work} (median of ${row.rounds})`,
     subject,
-    figure(ours, unit),
+    describeFigure(ours, unit),
     rival ?? '',
-    theirs === undefined ? '' : figure(theirs, unit),
+    theirs === undefined ? '' : describeFigure(theirs, unit),
     ratio === undefined ? '' : `${number(ratio)}${ofCpu(row)}`,
     judgement(row),
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-}
-
-function figure({ value, cpu, memory }: Figure, unit: string): string {
-  const costs = [
-    ...(cpu === undefined ? [] : [`${number(cpu)} CPU-s`]),
-    ...(memory === undefined ? [] : [`${number(mebibytes(memory))} MiB`]),
-  ];
-  return `${number(value)} ${unit}${costs.length === 0 ? '' : `; ${costs.join(', ')}`}`;
 }

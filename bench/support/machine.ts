@@ -9,7 +9,7 @@ export const machineSchema = z.object({
   /** GiB. */
   memory: z.number(),
   system: z.string(),
-  /** Of the last minute before the run: above 0.5 or so, somebody else was at work. */
+  /** The load average of the last minute before the run: above 0.5 or so, somebody else was at work. */
   load: z.number(),
 });
 

@@ -136,11 +136,11 @@ function copyOf({ path, bytes }: RealFile, copy: number): RealFile | undefined {
   if (!path.startsWith('packages/')) return undefined;
   const renamed = path.replace(
     /^packages\/([^/]+)\/([^/.]+)/,
-    (_, name: string, again: string) => `packages/${name}-x${copy}/${again}-x${copy}`,
+    (_, name: string, again: string) => `packages/${name}-copy${copy}/${again}-copy${copy}`,
   );
   const text = bytes
     .toString('latin1')
-    .replace(/^name: "([^"]+)"$/m, `name: "$1-x${copy}"`)
+    .replace(/^name: "([^"]+)"$/m, `name: "$1-copy${copy}"`)
     .replace(CHECKSUM, (_, kind: string, hex: string) => {
       const other = (Number.parseInt(hex, 16) ^ copy).toString(16).padStart(4, '0');
       return `${kind}=${other}`;

@@ -8,13 +8,7 @@ import { CHANGE_CLASSES, type ChangeClass } from '../../src/verify/guard/classes
 import type { ChangeAction } from '../../src/verify/policy/changes.ts';
 import { extra, md5, sha256, sha512 } from '../support/guard-trees.ts';
 import { type Files, GitUpstream, opamPath, REPO, version } from '../support/tree-builder.ts';
-import {
-  failureOf,
-  type Settings,
-  startUpstream,
-  TestMirror,
-  temporaryFolder,
-} from './test-mirror.ts';
+import { failureOf, type Settings, startUpstream, TestMirror, temporaryFolder } from './test-mirror.ts';
 
 /** What happens to `p`; the last tree is the change that is judged. */
 interface History {
