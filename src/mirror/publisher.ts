@@ -22,7 +22,7 @@ import {
   planIndex,
 } from './index-plan.ts';
 import { byPath, type LastPublication, loadLast } from './last-publication.ts';
-import { servedChange } from './served-change.ts';
+import { outgrown, servedChange } from './served-change.ts';
 import type { ServingRules } from './serving-rules.ts';
 import { bindSigned, type SignedSources } from './signed-archives.ts';
 import { snapshotId } from './snapshot-id.ts';
@@ -170,7 +170,14 @@ export class Publisher {
       snapshot,
       pieces: fresh,
       archives: declarationsOf(bound, (piece) => !before.has(piece.key)),
-      withdrawn,
+      withdrawn: [
+        ...withdrawn,
+        ...outgrown(
+          planned.filter(({ key }) => !before.has(key)),
+          derivation.edits,
+          facts,
+        ),
+      ],
       restored,
       accepted,
       firstSeen: seen,

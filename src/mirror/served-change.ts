@@ -2,6 +2,7 @@
  * What a publication takes from clients beside the index, and gives back: a policy holds for the blob as for the
  * index, in every form that the version ever had (HOSTILE 6 and 27).
  */
+import type { SourceEdit } from '../opam/source-edits.ts';
 import type { ArchiveDeclaration, Catalogue } from '../store/catalogue.ts';
 import { archivesOfIdentity } from './archive-identity.ts';
 import type { FileFacts } from './file-facts.ts';
@@ -43,6 +44,28 @@ export async function servedChange(input: ServedChangeInput): Promise<ServedChan
   const taken = anew ? [...isHeld] : [...isHeld].filter((version) => !wasHeld.has(version));
   const held = await archivesOf(taken, input);
   return { withdrawn: undeclared(held, input.served), restored: await archivesOf(over, input) };
+}
+
+/**
+ * The sets that strengthened files of these pieces declared before: an archive that has their weak hashes alone is none
+ * any more. Listed again by the pieces themselves are the sets with the strong ones.
+ */
+export function outgrown(
+  fresh: readonly Holder[],
+  edits: ReadonlyMap<string, readonly SourceEdit[]>,
+  accepted: ReadonlyMap<string, FileFacts>,
+): ArchiveDeclaration[] {
+  if (edits.size === 0) return [];
+  return fresh.flatMap(({ files }) =>
+    files.flatMap(({ path }) => {
+      const strengthened = (edits.get(path) ?? []).filter(({ checksums }) => checksums !== undefined);
+      const names = new Set(strengthened.map(({ name }) => name));
+      const archives = accepted.get(path)?.archives ?? [];
+      return archives
+        .filter(({ name }) => names.has(name))
+        .map(({ checksums }) => ({ checksums, sources: [] }));
+    }),
+  );
 }
 
 function* pathsOf({ served }: ServedChangeInput): Generator<string> {

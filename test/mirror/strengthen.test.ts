@@ -76,6 +76,23 @@ describe('md5 only', () => {
     expect(await mirror.told()).toEqual(['pinned']);
   });
 
+  test('its md5 alone answers for nothing any more: no other bytes with the same md5 can take its place', async () => {
+    const { mirror } = await begin({}, (url) => weak('p.1', url));
+    const md5 = parseChecksum(digest('md5', 'good'));
+    if (md5 === undefined) throw new Error('no md5');
+    const kinds = async (): Promise<string[][]> =>
+      (await mirror.mirror.archives.listed('default', md5)).map(({ checksums }) =>
+        checksums.map(({ kind }) => kind).sort(),
+      );
+    expect(await kinds()).toEqual([['md5', 'sha256', 'sha512']]);
+    await mirror.deny('p');
+    await mirror.rederive();
+    expect(await kinds()).toEqual([]);
+    await mirror.undeny('p');
+    await mirror.rederive();
+    expect(await kinds()).toEqual([['md5', 'sha256', 'sha512']]);
+  });
+
   test('another version with the same md5 is strengthened by the same pin, without a request', async () => {
     const { upstream, opam, offer } = await begin({}, (url) => weak('p.1', url));
     upstream.fail('/p.tgz', 404);
