@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { systemClock } from '../../src/clock.ts';
 import { configSchema } from '../../src/config.ts';
 import { openMirror } from '../../src/mirror/mirror.ts';
-import { RepositorySync } from '../../src/mirror/sync.ts';
+import { RepositorySync } from '../../src/mirror/sync/sync.ts';
 import { atMost, type Figure, interleave, medianFigure, type Row } from '../report.ts';
 import type { Bench } from '../support/bench.ts';
 import { RealHistory } from '../support/real-history.ts';

@@ -1,5 +1,5 @@
 /** Verifying 18,793 signed versions, from nothing and after a change of one, beside bare node:crypto. */
-import { VerdictMemory } from '../../src/mirror/verdict-memory.ts';
+import { VerdictMemory } from '../../src/mirror/trust/verdict-memory.ts';
 import { createSignedDialect } from '../../src/verify/signed/dialect.ts';
 import { root1, root2 } from '../../test/support/signed-keys.ts';
 import { changeOne, signReal, treeOf } from '../../test/support/signed-real.ts';

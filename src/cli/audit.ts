@@ -1,8 +1,8 @@
 /** `serai audit`: a whole history judged by the guard; findings one by one as JSON, or a table of them. */
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { auditHistory } from '../mirror/audit.ts';
-import { findCommit, openAuditSource } from '../mirror/audit-source.ts';
-import { AuditSummary } from '../mirror/audit-summary.ts';
+import { auditHistory } from '../mirror/audit/audit.ts';
+import { findCommit, openAuditSource } from '../mirror/audit/audit-source.ts';
+import { AuditSummary } from '../mirror/audit/audit-summary.ts';
 import { Lines } from './lines.ts';
 import { createProgress } from './output.ts';
 

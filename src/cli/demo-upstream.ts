@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { SeraiError } from '../errors.ts';
-import { entryLength, TAR_END, writeEntry } from '../mirror/tar-writer.ts';
+import { entryLength, TAR_END, writeEntry } from '../mirror/index/tar-writer.ts';
 
 export interface DemoUpstream {
   /** `http://127.0.0.1:PORT` with index.tar.gz and the archives. */

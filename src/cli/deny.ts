@@ -5,8 +5,8 @@ import {
   denialPattern,
   deny as denyPackages,
   undeny as undenyPackages,
-} from '../mirror/decisions.ts';
-import type { Followed } from '../mirror/following.ts';
+} from '../mirror/policy/decisions.ts';
+import type { Followed } from '../mirror/policy/following.ts';
 import { printable } from './output.ts';
 import { firstOf, requireReason, requireRepository, withMirror } from './with-mirror.ts';
 

@@ -1,7 +1,7 @@
 /** `serai diff`: what clients get against what the upstream has, with the rule behind each difference. */
 import type { Config } from '../config.ts';
-import { type Difference, differences } from '../mirror/diff.ts';
-import type { LineChanges } from '../mirror/line-diff.ts';
+import { type Difference, differences } from '../mirror/report/diff.ts';
+import type { LineChanges } from '../mirror/report/line-diff.ts';
 import { Lines } from './lines.ts';
 import { printable } from './output.ts';
 import { requireRepository, withMirror } from './with-mirror.ts';

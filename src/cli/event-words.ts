@@ -1,7 +1,7 @@
 /** What an event of the log says, in words. */
 import { z } from 'zod';
 import { parseJson } from '../json.ts';
-import { type EventKind, ruledDetailOf } from '../mirror/events.ts';
+import { type EventKind, ruledDetailOf } from '../mirror/report/events.ts';
 import type { LoggedEvent } from '../store/catalogue.ts';
 import { printable } from './output.ts';
 

@@ -1,6 +1,6 @@
 /** `serai explain`: why a version is served, or is not. */
 import type { Config } from '../config.ts';
-import { type Explanation, explain as explainVersions } from '../mirror/explain.ts';
+import { type Explanation, explain as explainVersions } from '../mirror/report/explain.ts';
 import { describeLines } from './diff.ts';
 import { printable } from './output.ts';
 import { requireRepository, withMirror } from './with-mirror.ts';

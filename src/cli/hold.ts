@@ -1,8 +1,8 @@
 /** `serai hold`: what is held and why, and a person's release of a version from its hold. */
 import type { Config } from '../config.ts';
-import { type DenialEntry, denials, describeDenial } from '../mirror/decisions.ts';
-import { type Hold, timedHolds } from '../mirror/holds.ts';
-import { type Released, release } from '../mirror/release.ts';
+import { type DenialEntry, denials, describeDenial } from '../mirror/policy/decisions.ts';
+import { type Hold, timedHolds } from '../mirror/policy/holds.ts';
+import { type Released, release } from '../mirror/policy/release.ts';
 import { tellFailures } from './deny.ts';
 import { printable } from './output.ts';
 import { firstOf, requireReason, requireRepository, withMirror } from './with-mirror.ts';

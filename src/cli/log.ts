@@ -2,7 +2,7 @@
 import type { Config } from '../config.ts';
 import { SeraiError } from '../errors.ts';
 import { parseJson } from '../json.ts';
-import { scanEvents, startOfLast, verifyLog } from '../mirror/event-scan.ts';
+import { scanEvents, startOfLast, verifyLog } from '../mirror/report/event-scan.ts';
 import type { Catalogue, LoggedEvent } from '../store/catalogue.ts';
 import { describeEvent } from './event-words.ts';
 import { Lines } from './lines.ts';

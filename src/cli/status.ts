@@ -1,8 +1,8 @@
 /** `serai status`: how each repository stands, read from the store; a server may be running or not. */
 import type { Config } from '../config.ts';
-import { type FeedState, feedState } from '../mirror/advisories.ts';
-import type { RuledVersion } from '../mirror/derivation.ts';
-import { type RepositoryState, repositoryStates } from '../mirror/repository-state.ts';
+import { type FeedState, feedState } from '../mirror/fetch/advisories.ts';
+import type { RuledVersion } from '../mirror/policy/derivation.ts';
+import { type RepositoryState, repositoryStates } from '../mirror/report/repository-state.ts';
 import { printable } from './output.ts';
 import { withMirror } from './with-mirror.ts';
 

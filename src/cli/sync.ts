@@ -2,11 +2,11 @@
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { SeraiError } from '../errors.ts';
-import { type FeedState, feedState } from '../mirror/advisories.ts';
+import { type PrefetchReport, prefetch } from '../mirror/archives/prefetch.ts';
+import { type FeedState, feedState } from '../mirror/fetch/advisories.ts';
 import { type Mirror, openMirror } from '../mirror/mirror.ts';
-import { type PrefetchReport, prefetch } from '../mirror/prefetch.ts';
-import { sourcesFirst } from '../mirror/repository-order.ts';
-import { RepositorySync, type SyncReport } from '../mirror/sync.ts';
+import { sourcesFirst } from '../mirror/sync/repository-order.ts';
+import { RepositorySync, type SyncReport } from '../mirror/sync/sync.ts';
 import { createProgress, describeError, printable } from './output.ts';
 import { requireRepository } from './with-mirror.ts';
 

@@ -4,7 +4,13 @@ import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { SeraiError } from '../errors.ts';
 import { type Mirror, openMirror } from '../mirror/mirror.ts';
-import { acceptAnchors, forgetTrust, offeredRoot, type TrustState, trustState } from '../mirror/trust.ts';
+import {
+  acceptAnchors,
+  forgetTrust,
+  offeredRoot,
+  type TrustState,
+  trustState,
+} from '../mirror/trust/trust.ts';
 import type { RootOfTrust } from '../verify/dialect.ts';
 
 export interface TrustFlags {

@@ -2,7 +2,7 @@
 import { systemClock } from '../clock.ts';
 import { SeraiError } from '../errors.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
-import { type VerifyRequest, verifyPath } from '../mirror/verify-path.ts';
+import { type VerifyRequest, verifyPath } from '../mirror/trust/verify-path.ts';
 import { compareBytewise } from '../opam/tree.ts';
 import { parseDuration } from '../units.ts';
 import type { Verdict } from '../verify/dialect.ts';

@@ -10,8 +10,8 @@ import { openFileBlobs } from '../store/file-blobs.ts';
 import { openSqliteCatalogue } from '../store/sqlite-catalogue.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
 import { createFetcher } from '../upstream/http.ts';
-import { archiveCaches } from './archive-caches.ts';
-import { Archives } from './archives.ts';
+import { archiveCaches } from './archives/archive-caches.ts';
+import { Archives } from './archives/archives.ts';
 import { ServedIndexes } from './served-index.ts';
 
 /** Sent upstream; the mirror does not pass for an opam client. */

@@ -5,11 +5,11 @@ import { asSeraiError, SeraiError } from '../errors.ts';
 import type { Sha256 } from '../hashes.ts';
 import type { Blobs } from '../store/blobs.ts';
 import type { Archive, Catalogue, Snapshot } from '../store/catalogue.ts';
-import { Denials, type DeniedVersions } from './denied-versions.ts';
-import { Gate } from './gate.ts';
-import { measureIndex, readIndex } from './index-file.ts';
-import { withoutVersions } from './reduced-index.ts';
-import { decodeSummary, type Summary } from './summary.ts';
+import { Gate } from './archives/gate.ts';
+import { measureIndex, readIndex } from './index/index-file.ts';
+import { withoutVersions } from './index/reduced-index.ts';
+import { Denials, type DeniedVersions } from './policy/denied-versions.ts';
+import { decodeSummary, type Summary } from './report/summary.ts';
 
 /** Bytes of past indexes kept in memory. */
 const PAST_BYTES = 32 * 1024 * 1024;

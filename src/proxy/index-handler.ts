@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Sha256 } from '../hashes.ts';
-import { stalenessOf } from '../mirror/freshness.ts';
+import { stalenessOf } from '../mirror/report/freshness.ts';
 import type { ServedIndex, ServedIndexes } from '../mirror/served-index.ts';
 import type { Representation } from './conditional.ts';
 import {

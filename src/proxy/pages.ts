@@ -1,8 +1,12 @@
 /** The pages for people and for probes, as a table of routes. */
 import { Hono } from 'hono';
 import { html } from 'hono/html';
-import { feedState } from '../mirror/advisories.ts';
-import { type RepositoryState, repositoryStates, type StateSource } from '../mirror/repository-state.ts';
+import { feedState } from '../mirror/fetch/advisories.ts';
+import {
+  type RepositoryState,
+  repositoryStates,
+  type StateSource,
+} from '../mirror/report/repository-state.ts';
 import { ROOT_REPOSITORY } from './paths.ts';
 
 export function createPages(source: StateSource): Hono {

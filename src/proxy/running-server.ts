@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { reasonOf, SeraiError } from '../errors.ts';
 import { type Mirror, openMirror } from '../mirror/mirror.ts';
-import { type SyncDone, SyncThread } from '../mirror/sync-thread.ts';
+import { type SyncDone, SyncThread } from '../mirror/sync/sync-thread.ts';
 import { createMirrorServer } from './server.ts';
 import { SyncLoops } from './sync-loops.ts';
 

@@ -3,10 +3,10 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { asSeraiError } from '../errors.ts';
-import { feedState } from '../mirror/advisories.ts';
-import { overlaysOf, sourcesFirst } from '../mirror/repository-order.ts';
-import { keepSyncing } from '../mirror/schedule.ts';
-import type { SyncDone } from '../mirror/sync-thread.ts';
+import { feedState } from '../mirror/fetch/advisories.ts';
+import { overlaysOf, sourcesFirst } from '../mirror/sync/repository-order.ts';
+import { keepSyncing } from '../mirror/sync/schedule.ts';
+import type { SyncDone } from '../mirror/sync/sync-thread.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 
 export interface SyncLoopsOptions {

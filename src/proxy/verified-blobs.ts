@@ -1,7 +1,7 @@
 /** Which blobs were measured against their names of late. */
 import { LRUCache } from 'lru-cache';
 import type { Sha256 } from '../hashes.ts';
-import { type BlobKeepers, putAside } from '../mirror/damaged-blobs.ts';
+import { type BlobKeepers, putAside } from '../mirror/archives/damaged-blobs.ts';
 
 /** A blob's bytes are measured at its first sending, and again after so long: 1 day. */
 const VERIFY_AGAIN = 86_400_000;

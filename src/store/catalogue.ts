@@ -30,7 +30,7 @@ export interface ListedArchive extends Archive {
 
 /** A run of a snapshot's index.tar.gz that is compressed on its own and shared between snapshots. */
 export interface Piece {
-  /** Names the files in it: see mirror/pieces.ts. */
+  /** Names the files in it: see mirror/index/pieces.ts. */
   readonly key: string;
   /** Where its deflated bytes lie. */
   readonly blob: Sha256;

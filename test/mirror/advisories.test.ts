@@ -9,7 +9,7 @@ import {
   loadAdvisories,
   type RefreshedAdvisories,
   refreshAdvisories,
-} from '../../src/mirror/advisories.ts';
+} from '../../src/mirror/fetch/advisories.ts';
 import { parsePackageId } from '../../src/opam/package-id.ts';
 import type { Catalogue, StoredFeed } from '../../src/store/catalogue.ts';
 import { openSqliteCatalogue } from '../../src/store/sqlite-catalogue.ts';

@@ -1,8 +1,8 @@
 /** The gates that downloads pass, and the memory of those that failed. */
 import { describe, expect, test } from 'vitest';
 import { SeraiError } from '../../src/errors.ts';
-import { FailureMemory } from '../../src/mirror/failure-memory.ts';
-import { Gate, KeyedGates } from '../../src/mirror/gate.ts';
+import { FailureMemory } from '../../src/mirror/archives/failure-memory.ts';
+import { Gate, KeyedGates } from '../../src/mirror/archives/gate.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 /** Work that is done when it is told, and what is under way. */

@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
-import { type AuditFinding, auditHistory } from '../../src/mirror/audit.ts';
-import { openAuditSource } from '../../src/mirror/audit-source.ts';
-import { AuditSummary } from '../../src/mirror/audit-summary.ts';
+import { type AuditFinding, auditHistory } from '../../src/mirror/audit/audit.ts';
+import { openAuditSource } from '../../src/mirror/audit/audit-source.ts';
+import { AuditSummary } from '../../src/mirror/audit/audit-summary.ts';
 import { runTestGit, temporaryFolder } from '../support/git-builder.ts';
 import { collect } from '../support/git-samples.ts';
 

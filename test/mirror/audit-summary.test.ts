@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AuditSummary } from '../../src/mirror/audit-summary.ts';
+import { AuditSummary } from '../../src/mirror/audit/audit-summary.ts';
 import type { ChangeClass } from '../../src/verify/guard/classes.ts';
 
 test('the table has a line for each class and a column for each year that has findings', () => {

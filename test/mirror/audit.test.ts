@@ -5,8 +5,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
-import { type AuditFinding, auditHistory } from '../../src/mirror/audit.ts';
-import { findCommit, openAuditSource } from '../../src/mirror/audit-source.ts';
+import { type AuditFinding, auditHistory } from '../../src/mirror/audit/audit.ts';
+import { findCommit, openAuditSource } from '../../src/mirror/audit/audit-source.ts';
 import {
   type CommitSpec,
   type FileSpec,

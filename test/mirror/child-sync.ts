@@ -7,7 +7,7 @@ import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/clock.ts';
 import { configSchema } from '../../src/config.ts';
 import { openMirror } from '../../src/mirror/mirror.ts';
-import { RepositorySync } from '../../src/mirror/sync.ts';
+import { RepositorySync } from '../../src/mirror/sync/sync.ts';
 import type { Blobs } from '../../src/store/blobs.ts';
 import type { Catalogue } from '../../src/store/catalogue.ts';
 import type { Dialect } from '../../src/verify/dialect.ts';

@@ -1,9 +1,9 @@
 /** Which archives a repository answers for after a publication, and where each may be had. */
 import { describe, expect, test } from 'vitest';
 import type { Checksum } from '../../src/hashes.ts';
-import { declarationKey, declarationsOf } from '../../src/mirror/declarations.ts';
-import type { FileFacts } from '../../src/mirror/file-facts.ts';
-import { sha256Of } from '../../src/mirror/snapshot-id.ts';
+import { declarationKey, declarationsOf } from '../../src/mirror/archives/declarations.ts';
+import type { FileFacts } from '../../src/mirror/index/file-facts.ts';
+import { sha256Of } from '../../src/mirror/index/snapshot-id.ts';
 import { checksumOf, repositoryOf, sha256, version } from '../support/tree-builder.ts';
 import { startUpstream, TestMirror } from './test-mirror.ts';
 

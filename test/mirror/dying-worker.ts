@@ -1,6 +1,6 @@
 /** In place of the sync worker: dies in the way that the repository's name says, and else answers at once. */
 import { parentPort } from 'node:worker_threads';
-import type { ToMain, ToWorker } from '../../src/mirror/sync-thread.ts';
+import type { ToMain, ToWorker } from '../../src/mirror/sync/sync-thread.ts';
 
 parentPort?.on('message', (message: ToWorker) => {
   if (message.kind === 'stop') parentPort?.close();

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SeraiError } from '../../src/errors.ts';
-import { lastSequence, scanEvents, startOfLast, verifyLog } from '../../src/mirror/event-scan.ts';
+import { lastSequence, scanEvents, startOfLast, verifyLog } from '../../src/mirror/report/event-scan.ts';
 import type { LoggedEvent } from '../../src/store/catalogue.ts';
 import { eventHash, NO_EVENT } from '../../src/store/events.ts';
 

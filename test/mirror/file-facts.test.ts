@@ -6,8 +6,8 @@ import {
   type FileFacts,
   findFacts,
   sameBytes,
-} from '../../src/mirror/file-facts.ts';
-import { sha256Of } from '../../src/mirror/snapshot-id.ts';
+} from '../../src/mirror/index/file-facts.ts';
+import { sha256Of } from '../../src/mirror/index/snapshot-id.ts';
 import type { TreeFile } from '../../src/opam/tree.ts';
 import { opamPath, version } from '../support/tree-builder.ts';
 import { failureOf } from './test-mirror.ts';

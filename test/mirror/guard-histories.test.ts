@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openMirror } from '../../src/mirror/mirror.ts';
-import { RepositorySync } from '../../src/mirror/sync.ts';
+import { RepositorySync } from '../../src/mirror/sync/sync.ts';
 import type { Dialect } from '../../src/verify/dialect.ts';
 import { unsignedDialect } from '../../src/verify/unsigned.ts';
 import { md5, sha256 } from '../support/guard-trees.ts';

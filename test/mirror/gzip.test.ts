@@ -9,7 +9,7 @@ import {
   deflatePiece,
   GZIP_HEADER,
   gzipTrailer,
-} from '../../src/mirror/gzip.ts';
+} from '../../src/mirror/index/gzip.ts';
 import { sampleBytes } from '../support/mirror-fixture.ts';
 
 async function gzipOf(raws: readonly Uint8Array[], tail: Uint8Array): Promise<Buffer> {

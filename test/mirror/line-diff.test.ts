@@ -1,7 +1,7 @@
 /** Changes of lines: what is taken out of one text and put into another, and never more than needed. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { lineChanges } from '../../src/mirror/line-diff.ts';
+import { lineChanges } from '../../src/mirror/report/line-diff.ts';
 
 test.each([
   ['nothing', 'a\nb\n', 'a\nb\n', [], []],

@@ -1,7 +1,7 @@
 /** An overlay `both` of the repositories `internal` and `public`, and what its clients see. */
 import { gunzipSync } from 'node:zlib';
-import { repositoryStates } from '../../src/mirror/repository-state.ts';
-import { RepositorySync, type SyncReport } from '../../src/mirror/sync.ts';
+import { repositoryStates } from '../../src/mirror/report/repository-state.ts';
+import { RepositorySync, type SyncReport } from '../../src/mirror/sync/sync.ts';
 import { packageIdOfPath, showPackageId } from '../../src/opam/package-id.ts';
 import {
   type FixtureBuilder,

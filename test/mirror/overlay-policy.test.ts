@@ -1,8 +1,8 @@
 /** Overlays: what is held in their sources and in themselves, how old they may be, and what can be configured. */
 import { describe, expect, test } from 'vitest';
 import { configSchema } from '../../src/config.ts';
-import { repositoryStates } from '../../src/mirror/repository-state.ts';
-import { RepositorySync } from '../../src/mirror/sync.ts';
+import { repositoryStates } from '../../src/mirror/report/repository-state.ts';
+import { RepositorySync } from '../../src/mirror/sync/sync.ts';
 import type { Dialect } from '../../src/verify/dialect.ts';
 import { unsignedDialect } from '../../src/verify/unsigned.ts';
 import { status } from '../support/archive-upstream.ts';

@@ -1,7 +1,7 @@
 /** Overlays over random histories: no file of a name that an earlier source owns ever comes from a later one. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { RepositorySync } from '../../src/mirror/sync.ts';
+import { RepositorySync } from '../../src/mirror/sync/sync.ts';
 import { packageIdOfPath, parsePackageId, showPackageId } from '../../src/opam/package-id.ts';
 import type { Dialect } from '../../src/verify/dialect.ts';
 import { unsignedDialect } from '../../src/verify/unsigned.ts';

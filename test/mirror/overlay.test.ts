@@ -1,8 +1,8 @@
 /** Overlays: whose names they are, and what they take over from their sources. */
 import { describe, expect, test } from 'vitest';
 import { SeraiError } from '../../src/errors.ts';
-import { repositoryStates } from '../../src/mirror/repository-state.ts';
-import { RepositorySync, type SyncReport } from '../../src/mirror/sync.ts';
+import { repositoryStates } from '../../src/mirror/report/repository-state.ts';
+import { RepositorySync, type SyncReport } from '../../src/mirror/sync/sync.ts';
 import type { Dialect } from '../../src/verify/dialect.ts';
 import { unsignedDialect } from '../../src/verify/unsigned.ts';
 import { status } from '../support/archive-upstream.ts';

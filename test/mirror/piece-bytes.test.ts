@@ -1,6 +1,6 @@
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { readPieces } from '../../src/mirror/piece-bytes.ts';
+import { readPieces } from '../../src/mirror/index/piece-bytes.ts';
 import type { Piece } from '../../src/store/catalogue.ts';
 import { manyPackages } from '../support/tree-builder.ts';
 import { startUpstream, TestMirror } from './test-mirror.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { divide, listingLine, pieceKey } from '../../src/mirror/pieces.ts';
-import { sha256Of } from '../../src/mirror/snapshot-id.ts';
+import { divide, listingLine, pieceKey } from '../../src/mirror/index/pieces.ts';
+import { sha256Of } from '../../src/mirror/index/snapshot-id.ts';
 import { compareBytewise } from '../../src/opam/tree.ts';
 
 function pathsOf(names: readonly string[]): string[] {

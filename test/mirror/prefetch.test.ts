@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { SeraiError } from '../../src/errors.ts';
-import { type PrefetchOptions, type PrefetchReport, prefetch } from '../../src/mirror/prefetch.ts';
+import { type PrefetchOptions, type PrefetchReport, prefetch } from '../../src/mirror/archives/prefetch.ts';
 import type { Blobs } from '../../src/store/blobs.ts';
 import type { CountingUpstream } from '../support/counting-upstream.ts';
 import { checksumOf, type Files, REPO, version } from '../support/tree-builder.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeSummary } from '../../src/mirror/summary.ts';
+import { decodeSummary } from '../../src/mirror/report/summary.ts';
 import { readRepoFile } from '../../src/opam/repo.ts';
 import type { CountingUpstream } from '../support/counting-upstream.ts';
 import {

@@ -1,6 +1,6 @@
 /** The whole real repository (OPAM-CLIENT.md, "The real repository") through the pipeline. */
 import { expect, onTestFinished, test } from 'vitest';
-import { SyncThread } from '../../src/mirror/sync-thread.ts';
+import { SyncThread } from '../../src/mirror/sync/sync-thread.ts';
 import { hasRealData, realFiles } from '../support/real-data.ts';
 import type { Files } from '../support/tree-builder.ts';
 import { startUpstream, TestMirror } from './test-mirror.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { SeraiError } from '../../src/errors.ts';
-import { RepositorySync } from '../../src/mirror/sync.ts';
+import { RepositorySync } from '../../src/mirror/sync/sync.ts';
 import type { Fetcher } from '../../src/upstream/fetcher.ts';
 import { hasRealData, realFiles } from '../support/real-data.ts';
 import { type Files, opamPath, version } from '../support/tree-builder.ts';

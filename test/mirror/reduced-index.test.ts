@@ -2,8 +2,8 @@
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readIndex } from '../../src/mirror/index-file.ts';
-import { withoutVersions } from '../../src/mirror/reduced-index.ts';
+import { readIndex } from '../../src/mirror/index/index-file.ts';
+import { withoutVersions } from '../../src/mirror/index/reduced-index.ts';
 import { packageIdOfPath, showPackageId } from '../../src/opam/package-id.ts';
 import { contents, read } from '../support/tar-reading.ts';
 import { manyPackages } from '../support/tree-builder.ts';

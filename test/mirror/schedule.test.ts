@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SeraiError } from '../../src/errors.ts';
-import { keepSyncing } from '../../src/mirror/schedule.ts';
+import { keepSyncing } from '../../src/mirror/sync/schedule.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 const MINUTE = 60_000;

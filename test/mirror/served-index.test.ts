@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { Sha256 } from '../../src/hashes.ts';
-import { repositoryStates } from '../../src/mirror/repository-state.ts';
+import { repositoryStates } from '../../src/mirror/report/repository-state.ts';
 import { ServedIndexes } from '../../src/mirror/served-index.ts';
 import type { Blobs } from '../../src/store/blobs.ts';
 import { manyPackages, opamPath, repositoryOf } from '../support/tree-builder.ts';

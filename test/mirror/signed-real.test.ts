@@ -1,7 +1,7 @@
 /** The whole real repository, signed by 500 developers: what did not change is not verified again. */
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { VerdictMemory } from '../../src/mirror/verdict-memory.ts';
+import { VerdictMemory } from '../../src/mirror/trust/verdict-memory.ts';
 import { createSignedDialect } from '../../src/verify/signed/dialect.ts';
 import { root1, root2 } from '../support/signed-keys.ts';
 import { changeOne, signReal, treeOf } from '../support/signed-real.ts';

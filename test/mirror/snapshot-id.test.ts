@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
-import { planIndex } from '../../src/mirror/index-plan.ts';
-import { snapshotId } from '../../src/mirror/snapshot-id.ts';
+import { planIndex } from '../../src/mirror/index/index-plan.ts';
+import { snapshotId } from '../../src/mirror/index/snapshot-id.ts';
 import { readFile } from '../../src/opam/tree.ts';
 import {
   allPaths,

@@ -1,7 +1,7 @@
 /** Processes that share a store sync a repository one after the other. */
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { RepositorySync } from '../../src/mirror/sync.ts';
+import { RepositorySync } from '../../src/mirror/sync/sync.ts';
 import { acquireLock } from '../../src/store/lock.ts';
 import { type Script, startScript } from '../support/store-processes.ts';
 import { GitUpstream, manyPackages } from '../support/tree-builder.ts';
@@ -10,7 +10,7 @@ import { failureOf, startUpstream, TestMirror, temporaryFolder } from './test-mi
 const FILES = manyPackages(10);
 
 function startChild(mirror: TestMirror, upstream: string, step: string): Script {
-  const child = startScript('../mirror/child-sync.ts', mirror.config.data, upstream, step);
+  const child = startScript('./child-sync.ts', mirror.config.data, upstream, step);
   onTestFinished(() => void child.process.kill('SIGKILL'));
   return child;
 }

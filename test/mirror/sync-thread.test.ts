@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { SyncThread } from '../../src/mirror/sync-thread.ts';
+import { SyncThread } from '../../src/mirror/sync/sync-thread.ts';
 import { indexOf, manyPackages, repositoryOf } from '../support/tree-builder.ts';
 import { configOf, failureOf, startUpstream, TestMirror, temporaryFolder } from './test-mirror.ts';
 

@@ -1,7 +1,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { RepositorySync } from '../../src/mirror/sync.ts';
+import { RepositorySync } from '../../src/mirror/sync/sync.ts';
 import { serveGit } from '../support/git-http.ts';
 import {
   GitUpstream,

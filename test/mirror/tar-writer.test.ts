@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { extract, type Header } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
-import { entryLength, TAR_END, writeEntry } from '../../src/mirror/tar-writer.ts';
+import { entryLength, TAR_END, writeEntry } from '../../src/mirror/index/tar-writer.ts';
 import { contents, read } from '../support/tar-reading.ts';
 
 type Entries = readonly (readonly [path: string, content: Uint8Array])[];

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
-import { verifyPath } from '../../src/mirror/verify-path.ts';
+import { verifyPath } from '../../src/mirror/trust/verify-path.ts';
 import type { Verdict } from '../../src/verify/dialect.ts';
 import { createSignedDialect, type SignedOptions } from '../../src/verify/signed/dialect.ts';
 import { root1, root2, type Signer } from './signed-keys.ts';

@@ -1,0 +1,53 @@
+/** Caches in opam's layout, from which archives may be had beside their own addresses. */
+import type { Config } from '../../config.ts';
+import type { Checksum } from '../../hashes.ts';
+import type { Catalogue } from '../../store/catalogue.ts';
+import { decodeSummary } from '../report/summary.ts';
+
+export interface ArchiveCaches {
+  /** Asked before the declared sources, and after them. */
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
+/**
+ * What the upstream's `repo` names, and what the configuration adds, for an archive with these checksums. An overlay
+ * has those of the sources that list the archive themselves: a private archive's hash is never told to a public cache.
+ * `archive_fallbacks` of the overlay itself are asked for everything that it lists.
+ */
+export async function archiveCaches(
+  repository: string,
+  checksums: readonly Checksum[],
+  config: Config,
+  catalogue: Pick<Catalogue, 'currentSnapshot' | 'listed'>,
+): Promise<ArchiveCaches> {
+  const names: string[] = [];
+  for (const name of config.repository[repository]?.sources ?? [])
+    if (await lists(name, checksums, catalogue)) names.push(name);
+  names.push(repository);
+  const before: string[] = [];
+  const after: string[] = [];
+  for (const name of names) {
+    const snapshot = await catalogue.currentSnapshot(name);
+    if (snapshot !== undefined) before.push(...decodeSummary(snapshot.summary).archiveMirrors);
+    after.push(...(config.repository[name]?.archive_fallbacks ?? []));
+  }
+  return { before, after };
+}
+
+async function lists(
+  repository: string,
+  checksums: readonly Checksum[],
+  catalogue: Pick<Catalogue, 'listed'>,
+): Promise<boolean> {
+  for (const checksum of checksums)
+    if ((await catalogue.listed(repository, checksum)).length > 0) return true;
+  return false;
+}
+
+/** Where the caches would have an archive with these checksums. */
+export function cacheAddresses(caches: readonly string[], checksums: readonly Checksum[]): string[] {
+  return caches.flatMap((cache) =>
+    checksums.map(({ kind, hex }) => `${cache.replace(/\/+$/, '')}/${kind}/${hex.slice(0, 2)}/${hex}`),
+  );
+}

@@ -1,0 +1,258 @@
+/**
+ * Archives on demand: found in the store, or fetched from their sources in turn. Every listed checksum is
+ * verified before anyone learns that the archive is there; one download serves however many ask. Sets of
+ * checksums that share a hash do not wait for one another: one that lies could name a source that stalls.
+ */
+import type { Clock } from '../../clock.ts';
+import { reasonOf, SeraiError } from '../../errors.ts';
+import { type Checksum, HASH_KINDS, type HashKind, type Sha256, showChecksum } from '../../hashes.ts';
+import type { Limits } from '../../limits.ts';
+import type { Blobs, StoredBlob } from '../../store/blobs.ts';
+import type { Archive, Catalogue, ListedArchive } from '../../store/catalogue.ts';
+import type { Fetcher } from '../../upstream/fetcher.ts';
+import { shownAddress } from '../../upstream/http-errors.ts';
+import { type ArchiveCaches, cacheAddresses } from './archive-caches.ts';
+import { putAside } from './damaged-blobs.ts';
+import { FailureMemory, isOfTheSource } from './failure-memory.ts';
+import { Gate, KeyedGates } from './gate.ts';
+
+/**
+ * Milliseconds that one set of checksums has before the next one under the same hash is tried beside it: one
+ * that lies may name a source that stalls.
+ */
+const HEAD_START = 2_000;
+
+/** Addresses tried for one archive; the real repository has 4 and a cache. */
+const ADDRESSES = 64;
+
+export interface ArchivesOptions {
+  readonly catalogue: Catalogue;
+  readonly blobs: Blobs;
+  readonly fetcher: Fetcher;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly caches: (repository: string, checksums: readonly Checksum[]) => Promise<ArchiveCaches>;
+}
+
+export interface FoundArchive {
+  readonly blob: Sha256;
+}
+
+export class Archives {
+  readonly #options: ArchivesOptions;
+  readonly #inFlight = new Map<string, Promise<Sha256>>();
+  readonly #failures: FailureMemory;
+  readonly #all: Gate;
+  readonly #hosts: KeyedGates;
+
+  constructor(options: ArchivesOptions) {
+    this.#options = options;
+    this.#failures = new FailureMemory(options.clock, options.limits.failure_memory);
+    this.#all = new Gate(options.limits.downloads);
+    this.#hosts = new KeyedGates(options.limits.downloads_per_host);
+  }
+
+  /** The archives that the repository lists under this checksum; empty when it is not to be answered. */
+  listed(repository: string, checksum: Checksum): Promise<readonly ListedArchive[]> {
+    return this.#options.catalogue.listed(repository, checksum);
+  }
+
+  /** A blob in the store that matches all checksums of one of these archives; no network. */
+  async find(archives: readonly Archive[]): Promise<FoundArchive | undefined> {
+    for (const archive of archives) {
+      if (archive.blob !== undefined && (await this.#options.blobs.size(archive.blob)) !== undefined)
+        return { blob: archive.blob };
+    }
+    for (const archive of archives) {
+      const blob = await this.#adopt(archive);
+      if (blob !== undefined) return { blob };
+    }
+    return undefined;
+  }
+
+  /** Finds or fetches; throws a SeraiError that says what was tried. Never ends early for one who left. */
+  async obtain(repository: string, archives: readonly ListedArchive[]): Promise<FoundArchive> {
+    const attempts: Promise<FoundArchive>[] = [];
+    for (const archive of archives) {
+      attempts.push(this.#obtainOne(repository, archive));
+      if (attempts.length === archives.length) break;
+      const found = await this.#headStart(attempts);
+      if (found !== undefined) return found;
+    }
+    try {
+      return await Promise.any(attempts);
+    } catch (error) {
+      throw allFailed(error instanceof AggregateError ? error.errors : [error]);
+    }
+  }
+
+  /** What one of the attempts brings before the next begins; undefined when all failed or take too long. */
+  async #headStart(attempts: readonly Promise<FoundArchive>[]): Promise<FoundArchive | undefined> {
+    const over = new AbortController();
+    const first = Promise.any(attempts).catch(() => undefined);
+    const late = this.#options.clock.sleep(HEAD_START, over.signal).then(() => undefined);
+    try {
+      return await Promise.race([first, late]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Resolves when no download is under way any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#inFlight.values());
+  }
+
+  async #obtainOne(repository: string, archive: ListedArchive): Promise<FoundArchive> {
+    const found = await this.find([archive]);
+    if (found !== undefined) return found;
+    const key = downloadKey(repository, archive);
+    const running = this.#inFlight.get(key);
+    if (running !== undefined) return { blob: await running };
+    this.#failures.throwRemembered(key);
+    const download = this.#download(repository, archive);
+    this.#inFlight.set(key, download);
+    try {
+      return { blob: await download };
+    } catch (error) {
+      this.#failures.remember(key, error);
+      throw error;
+    } finally {
+      this.#inFlight.delete(key);
+    }
+  }
+
+  /** A blob that some other set of checksums brought, if it matches this one too. */
+  async #adopt(archive: Archive): Promise<Sha256 | undefined> {
+    const { catalogue } = this.#options;
+    for (const checksum of archive.checksums) {
+      for (const known of await catalogue.blobsWith(checksum)) {
+        const blob = await this.#measured(known, archive);
+        if (blob === undefined || !matches(archive, blob)) continue;
+        await catalogue.linkArchive(archive.id, blob.id);
+        return blob.id;
+      }
+    }
+    return undefined;
+  }
+
+  /** The blob with all digests that the archive asks for; undefined when it is gone or damaged. */
+  async #measured(blob: StoredBlob, archive: Archive): Promise<StoredBlob | undefined> {
+    const { catalogue, blobs } = this.#options;
+    const missing = archive.checksums
+      .map(({ kind }) => kind)
+      .filter((kind) => !blob.digests.some((digest) => digest.kind === kind));
+    if (missing.length === 0) {
+      if ((await blobs.size(blob.id)) !== undefined) return blob;
+      await catalogue.forgetBlob(blob.id);
+      return undefined;
+    }
+    const measured = await blobs.digest(blob.id, [...new Set(missing), 'sha256']);
+    if (measured === undefined) {
+      await catalogue.forgetBlob(blob.id);
+      return undefined;
+    }
+    // What a damaged blob measures must not be recorded as the hash of what it was.
+    if (!measured.some(({ kind, hex }) => kind === 'sha256' && hex === blob.id)) {
+      await putAside(blob.id, this.#options);
+      return undefined;
+    }
+    const whole = { ...blob, digests: [...blob.digests, ...measured] };
+    await catalogue.recordBlob(whole);
+    return whole;
+  }
+
+  async #download(repository: string, archive: ListedArchive): Promise<Sha256> {
+    const related = await this.#options.catalogue.related(archive.checksums);
+    // Another download may have ended between this one's look and its turn.
+    const done = await this.find(
+      related.filter((other) => other.id === archive.id && other.blob !== undefined),
+    );
+    if (done !== undefined) return done.blob;
+    const caches = await this.#options.caches(repository, archive.checksums);
+    const addresses = [
+      ...cacheAddresses(caches.before, archive.checksums),
+      ...archive.sources,
+      ...cacheAddresses(caches.after, archive.checksums),
+    ];
+    const tried: string[] = [];
+    let last: SeraiError | undefined;
+    for (const address of [...new Set(addresses)].slice(0, ADDRESSES)) {
+      try {
+        const blob = await this.#fetchFrom(address, archive, related);
+        await this.#link(blob, [archive, ...related]);
+        return blob.id;
+      } catch (error) {
+        if (!isOfTheSource(error)) throw error;
+        const reason = reasonOf(error);
+        const shown = shownAddress(address);
+        tried.push(reason.includes(shown) ? reason : `${shown}: ${reason}`);
+        last = error;
+      }
+    }
+    const name = archive.checksums.map((checksum) => showChecksum(checksum)).join(' ');
+    const message = `archive ${name} could not be had from ${tried.length} source${tried.length === 1 ? '' : 's'}`;
+    throw new SeraiError(last?.code ?? 'not-found', [message, ...tried].join('\n  '), { cause: last });
+  }
+
+  #fetchFrom(address: string, archive: Archive, related: readonly Archive[]): Promise<StoredBlob> {
+    const { fetcher, blobs, limits } = this.#options;
+    const maxBytes = archive.size ?? limits.archive;
+    const fetchNow = async (): Promise<StoredBlob> => {
+      const response = await fetcher.fetch({ url: address, maxBytes, timeout: limits.archive_timeout });
+      return blobs.put(response.body, {
+        expected: archive.checksums,
+        kinds: kindsOf(related),
+        maxBytes,
+        ...(archive.size === undefined ? {} : { exactBytes: archive.size }),
+      });
+    };
+    // A place among all is taken only with a place at the host, else one slow host would take them all.
+    return this.#hosts.run(hostOf(address), () => this.#all.run(fetchNow));
+  }
+
+  async #link(blob: StoredBlob, archives: readonly Archive[]): Promise<void> {
+    const { catalogue } = this.#options;
+    await catalogue.recordBlob(blob);
+    for (const archive of archives)
+      if (matches(archive, blob)) await catalogue.linkArchive(archive.id, blob.id);
+  }
+
+  /** Lets the next request for this archive try again at once. */
+  forgetFailure(repository: string, archive: Archive): void {
+    this.#failures.forget(downloadKey(repository, archive));
+  }
+}
+
+function allFailed(errors: readonly unknown[]): unknown {
+  const [first] = errors;
+  if (errors.length === 1) return first;
+  // What is wrong on our own ground matters more to whoever has to act than what is wrong with a source.
+  const worst = errors.find((error) => !isOfTheSource(error)) ?? first;
+  if (first === undefined) return new SeraiError('not-found', 'no published snapshot lists this checksum');
+  if (!(worst instanceof SeraiError)) return worst;
+  const messages = errors.map((error) => (error instanceof Error ? error.message : String(error)));
+  return new SeraiError(worst.code, messages.join('\n'), { cause: worst });
+}
+
+/** Each repository has sources of its own: one's failure, and what it says, is no business of another's. */
+function downloadKey(repository: string, archive: Archive): string {
+  return `${repository} ${archive.id}`;
+}
+
+/** Every checksum of the set, and the signed size. */
+function matches(archive: Archive, blob: StoredBlob): boolean {
+  if (archive.size !== undefined && archive.size !== blob.size) return false;
+  return archive.checksums.every((checksum) =>
+    blob.digests.some((digest) => digest.kind === checksum.kind && digest.hex === checksum.hex),
+  );
+}
+
+function kindsOf(archives: readonly Archive[]): HashKind[] {
+  const kinds = new Set(archives.flatMap((archive) => archive.checksums.map(({ kind }) => kind)));
+  return HASH_KINDS.filter((kind) => kinds.has(kind));
+}
+
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : address;
+}

@@ -1,0 +1,78 @@
+/** Archives of signed versions: what the signers stand for is demanded beside what the opam file says. */
+import { type Checksum, showChecksum } from '../../hashes.ts';
+import { packageIdOfPath, showPackageId } from '../../opam/package-id.ts';
+import { parseChecksum } from '../../opam/sources.ts';
+import type { ArchiveDeclaration, Catalogue } from '../../store/catalogue.ts';
+import type { SignedSource, Verdict } from '../../verify/dialect.ts';
+import type { FileFacts } from '../index/file-facts.ts';
+import { readVerdict } from '../trust/verdict-memory.ts';
+import { archivesIn } from './declarations.ts';
+
+interface Holder {
+  readonly key: string;
+  readonly files: readonly FileFacts[];
+}
+
+/** What the signers of each version stand for, by `name.version`; empty where nothing is signed. */
+export type SignedSources = ReadonlyMap<string, readonly SignedSource[]>;
+
+export function signedSourcesOf(verdict: Verdict): SignedSources {
+  const signed = new Map<string, readonly SignedSource[]>();
+  for (const [version, { sources }] of verdict.versions) if (sources.length > 0) signed.set(version, sources);
+  return signed;
+}
+
+/** The same as the verdicts of the last sync said, without the versions in `held`: those are served in another form. */
+export async function storedSignedSources(
+  repository: string,
+  held: readonly { readonly version: string }[],
+  catalogue: Pick<Catalogue, 'verdicts'>,
+): Promise<SignedSources> {
+  const isHeld = new Set(held.map(({ version }) => version));
+  const signed = new Map<string, readonly SignedSource[]>();
+  for (const { version, verdict } of await catalogue.verdicts(repository)) {
+    const sources = readVerdict(verdict)?.sources ?? [];
+    if (sources.length > 0 && !isHeld.has(version)) signed.set(version, sources);
+  }
+  return signed;
+}
+
+/** The pieces with each archive bound to its signed size and hashes (SIGNED-FORMAT.md, points 8 and 9). */
+export function bindSigned(pieces: readonly Holder[], signed: SignedSources): readonly Holder[] {
+  if (signed.size === 0) return pieces;
+  return pieces.map((piece) => ({ ...piece, files: piece.files.map((file) => bindFile(file, signed)) }));
+}
+
+function bindFile(file: FileFacts, bySigners: SignedSources): FileFacts {
+  const place = packageIdOfPath(file.path);
+  if (place === undefined || file.archives.length === 0) return file;
+  const sources = bySigners.get(showPackageId(place.id)) ?? [];
+  if (sources.length === 0) return file;
+  const archives = file.archives.map((archive) => {
+    const signed = sources.find(({ source }) => source === (archive.name ?? 'archive'));
+    if (signed === undefined) return archive;
+    const checksums = signed.checksums.flatMap((text) => parseChecksum(text) ?? []);
+    return { ...archive, checksums: union(archive.checksums, checksums), size: signed.size };
+  });
+  return { ...file, archives };
+}
+
+/** Kinds that both give agree, or the version would not have been admitted (point 8). */
+function union(declared: readonly Checksum[], signed: readonly Checksum[]): Checksum[] {
+  const known = new Set(declared.map((checksum) => showChecksum(checksum)));
+  return [...declared, ...signed.filter((checksum) => !known.has(showChecksum(checksum)))];
+}
+
+/** Of these archives those that no served file declares with any of their checksums. */
+export function undeclared(
+  archives: readonly ArchiveDeclaration[],
+  served: readonly Holder[],
+): ArchiveDeclaration[] {
+  if (archives.length === 0) return [];
+  const standing = new Set<string>();
+  for (const archive of archivesIn(served))
+    for (const checksum of archive.checksums) standing.add(showChecksum(checksum));
+  return archives.filter(
+    ({ checksums }) => !checksums.some((checksum) => standing.has(showChecksum(checksum))),
+  );
+}

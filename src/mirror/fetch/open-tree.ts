@@ -1,0 +1,40 @@
+/** A repository on this machine's disk, whatever form it has: a folder, an index.tar.gz, or a git repository. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { reasonOf, SeraiError } from '../../errors.ts';
+import type { Limits } from '../../limits.ts';
+import type { Tree } from '../../opam/tree.ts';
+import { readFolderTree, readIndexFile } from '../../upstream/folder-tree.ts';
+import { type GitRepository, openGitRepository } from '../../upstream/git-repository.ts';
+
+export type OpenedRepository =
+  | { readonly kind: 'git'; readonly repository: GitRepository }
+  /** A folder or an index; `open` reads it, and throws `tree-refused` or `limit-exceeded` for what is in it. */
+  | { readonly kind: 'files'; readonly open: () => Promise<Tree> };
+
+/** Throws `not-found` when nothing is at the path. */
+export async function openRepository(path: string, limits: Limits): Promise<OpenedRepository> {
+  const found = await kindOf(path);
+  if (found === undefined) throw new SeraiError('not-found', `there is nothing to read at ${path}`);
+  if (found === 'file') return { kind: 'files', open: () => readIndexFile(path, limits) };
+  if ((await kindOf(join(path, '.git'))) !== undefined || (await isBare(path)))
+    return { kind: 'git', repository: await openGitRepository(path, { limits }) };
+  const index = join(path, 'index.tar.gz');
+  if ((await kindOf(index)) === 'file') return { kind: 'files', open: () => readIndexFile(index, limits) };
+  return { kind: 'files', open: () => readFolderTree(path, limits) };
+}
+
+async function isBare(path: string): Promise<boolean> {
+  const parts = await Promise.all(['HEAD', 'objects', 'refs'].map((name) => kindOf(join(path, name))));
+  return parts.join() === 'file,folder,folder';
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined;
+    throw new SeraiError('not-found', `${path} cannot be read: ${reasonOf(error)}`, { cause: error });
+  }
+}

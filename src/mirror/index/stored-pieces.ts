@@ -1,0 +1,37 @@
+/** The pieces in the store that can be relied on, looked at once for each publication. */
+import type { Sha256 } from '../../hashes.ts';
+import type { Piece } from '../../store/catalogue.ts';
+import { type BlobKeepers, putAside } from '../archives/damaged-blobs.ts';
+
+export class StoredPieces {
+  readonly #keepers: BlobKeepers;
+  readonly #whole = new Map<Sha256, boolean>();
+
+  constructor(keepers: BlobKeepers) {
+    this.#keepers = keepers;
+  }
+
+  /** Those of `keys` that are known and whose bytes are in place, by key. The others are to be made anew. */
+  async find(keys: readonly string[]): Promise<ReadonlyMap<string, { readonly stored: Piece }>> {
+    const found = new Map<string, { readonly stored: Piece }>();
+    for (const [key, piece] of await this.#keepers.catalogue.pieces(keys)) {
+      let whole = this.#whole.get(piece.blob);
+      if (whole === undefined) {
+        whole = await this.#check(piece.blob);
+        this.#whole.set(piece.blob, whole);
+      }
+      if (whole) found.set(key, { stored: piece });
+    }
+    return found;
+  }
+
+  /** A damaged blob has to make way: the same bytes put again would be taken for being there already. */
+  async #check(id: Sha256): Promise<boolean> {
+    const { blobs, catalogue } = this.#keepers;
+    const [digest] = (await blobs.digest(id, ['sha256'])) ?? [];
+    if (digest?.hex === id) return true;
+    if (digest === undefined) await catalogue.forgetBlob(id);
+    else await putAside(id, this.#keepers);
+    return false;
+  }
+}

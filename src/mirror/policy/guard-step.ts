@@ -1,0 +1,258 @@
+/** One step from the accepted tree to what the upstream offers now, judged by the guard: changed versions only. */
+import { SeraiError } from '../../errors.ts';
+import { packageIdOfPath, parsePackageId, showPackageId } from '../../opam/package-id.ts';
+import { OpamSyntaxError } from '../../opam/syntax.ts';
+import type { Tree, TreeFile } from '../../opam/tree.ts';
+import { compareGravity } from '../../verify/guard/classes.ts';
+import { type FileFacts as FormFacts, readFacts, unreadableFacts } from '../../verify/guard/facts.ts';
+import { type Finding, Guard } from '../../verify/guard/guard.ts';
+import type { VersionChange, VersionFiles } from '../../verify/guard/published-versions.ts';
+import { sourcesOfForm, type VersionSources } from '../../verify/guard/sources.ts';
+import type { Change, ChangeSide } from '../../verify/history.ts';
+import { type FileFacts, requireText, sameBytes } from '../index/file-facts.ts';
+import type { PiecesTree } from '../index/pieces-tree.ts';
+import { sha256Of } from '../index/snapshot-id.ts';
+import { identityOfSources, sourcesOfIdentity } from './archive-identity.ts';
+import { type Pins, pinReason } from './pin-changes.ts';
+
+export interface StepInput {
+  /** The accepted tree, and its files by version. */
+  readonly before: PiecesTree;
+  readonly standing: ReadonlyMap<string, readonly string[]>;
+  /** Of those, the ones that upstream removed earlier. */
+  readonly removed: (version: string) => boolean;
+  /** What the upstream offers, by version. */
+  readonly now: Tree;
+  readonly offered: ReadonlyMap<string, readonly string[]>;
+  /** Versions that verification withholds: neither there nor removed. */
+  readonly withheld: (version: string) => boolean;
+  /** Archive identities that were ever accepted of the versions of a package, the last one first. */
+  readonly identities: (packageName: string) => Promise<ReadonlyMap<string, readonly string[]>>;
+  readonly pins: Pins;
+  /** Nesting allowed in an opam file. */
+  readonly depth: number;
+}
+
+export interface JudgedStep {
+  /** By version. */
+  readonly findings: ReadonlyMap<string, Finding>;
+  /** Versions whose files differ, in no order. */
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly gone: readonly string[];
+}
+
+/** As handed in, with what had to be measured to compare the two trees. */
+interface Step extends StepInput {
+  /** Of files whose ids are of another kind than they were: the upstream was an index and is git, or so. */
+  readonly measured: ReadonlyMap<string, string>;
+}
+
+export async function judgeStep(given: StepInput): Promise<JudgedStep> {
+  const input = { ...given, measured: await measure(given) };
+  const { standing, offered, removed, withheld } = input;
+  const added: string[] = [];
+  const changed: string[] = [];
+  const gone: string[] = [];
+  for (const [version, paths] of offered) {
+    const before = standing.get(version);
+    if (before === undefined || removed(version)) added.push(version);
+    else if (!sameFiles(before, paths, input)) changed.push(version);
+  }
+  for (const version of standing.keys())
+    if (!offered.has(version) && !removed(version) && !withheld(version)) gone.push(version);
+  const findings = new Map<string, Finding>();
+  if (added.length + changed.length + gone.length > 0)
+    for (const finding of await findingsOf(input, [...added, ...changed, ...gone], added))
+      findings.set(showPackageId(finding.id), finding);
+  return { findings, added, changed, gone };
+}
+
+function sameFiles(before: readonly string[], after: readonly string[], step: Step): boolean {
+  if (before.length !== after.length) return false;
+  return after.every((path) => isSame(step.before.facts.get(path), step.now.files.get(path), step));
+}
+
+function isSame(facts: FileFacts | undefined, file: TreeFile | undefined, { measured }: Step): boolean {
+  if (facts === undefined || file === undefined) return false;
+  return sameBytes(facts, file) || measured.get(file.path) === facts.sha256;
+}
+
+/** SHA-256 of the files that cannot be compared by their ids. */
+async function measure({ before, now }: StepInput): Promise<ReadonlyMap<string, string>> {
+  const paths: string[] = [];
+  for (const file of now.files.values()) {
+    const facts = before.facts.get(file.path);
+    if (facts !== undefined && !file.id.startsWith('sha256:') && kindOf(facts.id) !== kindOf(file.id))
+      paths.push(file.path);
+  }
+  const measured = new Map<string, string>();
+  for await (const [path, bytes] of now.read(paths)) measured.set(path, sha256Of(bytes));
+  return measured;
+}
+
+function kindOf(id: string): string {
+  return id.slice(0, id.indexOf(':'));
+}
+
+async function findingsOf(
+  input: Step,
+  touched: readonly string[],
+  added: readonly string[],
+): Promise<Finding[]> {
+  const { standing, offered, removed } = input;
+  const guard = new Guard();
+  const names = new Set(touched.map((version) => version.slice(0, version.indexOf('.'))));
+  const begins: Change[] = [];
+  for (const [version, paths] of standing) {
+    if (removed(version) || !names.has(version.slice(0, version.indexOf('.')))) continue;
+    for (const path of paths) begins.push({ path, after: sideOf(input.before.facts.get(path)) });
+  }
+  guard.begin(begins);
+  const recalled = await recallAll(guard, input, added);
+  const changes = touched.flatMap((version) => {
+    const before = removed(version) ? [] : (standing.get(version) ?? []);
+    return changesOf(new Set([...before, ...(offered.get(version) ?? [])]), new Set(before), input);
+  });
+  const observed = guard.observe(changes);
+  const forms = await readForms(new Set(observed.flatMap(({ needs }) => needs)), touched, input);
+  const factsOf = (id: string): FormFacts => {
+    const facts = forms.get(id);
+    if (facts === undefined) throw new SeraiError('internal', `${id} was judged without having been read`);
+    return facts;
+  };
+  return observed.flatMap((change) => {
+    const finding = guard.judge(change, factsOf);
+    return graver(finding, pinFinding(change, recalled, factsOf, input.pins)) ?? [];
+  });
+}
+
+/** What the files alone do not tell. */
+function pinFinding(
+  change: VersionChange,
+  recalled: ReadonlyMap<string, VersionSources>,
+  factsOf: (id: string) => FormFacts,
+  pins: Pins,
+): Finding | undefined {
+  if (change.kind === 'removed' || change.needs.length === 0) return undefined;
+  const { id, kind } = change;
+  const before = kind === 'added' ? recalled.get(showPackageId(id)) : sourcesOfFiles(change.before, factsOf);
+  if (before === undefined) return undefined;
+  const reason = pinReason(before, sourcesOfFiles(change.after, factsOf), kind === 'added', pins);
+  return reason && { id, ...reason };
+}
+
+function sourcesOfFiles({ opam, url }: VersionFiles, factsOf: (id: string) => FormFacts): VersionSources {
+  return sourcesOfForm({ opam: factsOf(opam), ...(url === undefined ? {} : { url: factsOf(url) }) });
+}
+
+function graver(a: Finding | undefined, b: Finding | undefined): Finding | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return compareGravity(a.class, b.class) >= 0 ? a : b;
+}
+
+function changesOf(paths: ReadonlySet<string>, before: ReadonlySet<string>, input: Step): Change[] {
+  const changes: Change[] = [];
+  for (const path of paths) {
+    const facts = before.has(path) ? input.before.facts.get(path) : undefined;
+    const file = input.now.files.get(path);
+    if (isSame(facts, file, input)) continue;
+    changes.push({
+      path,
+      ...(facts === undefined ? {} : { before: sideOf(facts) }),
+      ...(file === undefined ? {} : { after: sideOfFile(file) }),
+    });
+  }
+  return changes;
+}
+
+/** Every tree that is read has plain files only. */
+function sideOf(facts: FileFacts | undefined): ChangeSide {
+  return { oid: `sha256:${facts?.sha256 ?? ''}`, mode: '100644' };
+}
+
+function sideOfFile(file: TreeFile): ChangeSide {
+  return { oid: file.id, mode: '100644' };
+}
+
+/**
+ * What the guard asked to know, of a version's unchanged files too: of the new side from the upstream, the rest from
+ * the store.
+ */
+async function readForms(
+  needs: ReadonlySet<string>,
+  touched: readonly string[],
+  { before, standing, removed, now, offered, depth }: StepInput,
+): Promise<ReadonlyMap<string, FormFacts>> {
+  const idByPath = { now: new Map<string, string>(), before: new Map<string, string>() };
+  const fresh = new Set<string>();
+  for (const version of touched) {
+    for (const path of offered.get(version) ?? []) {
+      const id = now.files.get(path)?.id ?? '';
+      if (!needs.has(id)) continue;
+      idByPath.now.set(path, id);
+      fresh.add(id);
+    }
+  }
+  for (const version of touched) {
+    for (const path of removed(version) ? [] : (standing.get(version) ?? [])) {
+      const id = sideOf(before.facts.get(path)).oid;
+      if (needs.has(id) && !fresh.has(id)) idByPath.before.set(path, id);
+    }
+  }
+  const forms = new Map<string, FormFacts>();
+  for (const [tree, ids] of [[now, idByPath.now] as const, [before, idByPath.before] as const])
+    for await (const [path, bytes] of tree.read(ids.keys()))
+      forms.set(ids.get(path) ?? '', readForm(bytes, depth));
+  return forms;
+}
+
+/** What is no text cannot be read in the index either. */
+function readForm(bytes: Uint8Array, depth: number): FormFacts {
+  try {
+    requireText(bytes);
+  } catch (error) {
+    if (error instanceof OpamSyntaxError) return unreadableFacts(error.message);
+    throw error;
+  }
+  return readFacts(bytes, depth);
+}
+
+/** Versions that come back are measured by what they last were, or by whatever they once were that they are again. */
+async function recallAll(
+  guard: Guard,
+  input: StepInput,
+  added: readonly string[],
+): Promise<ReadonlyMap<string, VersionSources>> {
+  const recalled = new Map<string, VersionSources>();
+  const byName = Map.groupBy(added, (version) => version.slice(0, version.indexOf('.')));
+  for (const [name, versions] of byName) {
+    const known = await input.identities(name);
+    for (const version of versions) {
+      const id = parsePackageId(version);
+      const identities = (known.get(version) ?? []).filter((identity) => identity !== '');
+      if (id === undefined || identities.length === 0) continue;
+      const coming = identities.length === 1 ? undefined : await identityNow(version, input);
+      const identity = identities.find((each) => each === coming) ?? identities[0] ?? '';
+      const sources = sourcesOfIdentity(identity);
+      recalled.set(version, sources);
+      guard.recall(id, sources);
+    }
+  }
+  return recalled;
+}
+
+async function identityNow(version: string, { offered, now, depth }: StepInput): Promise<string> {
+  const forms = new Map<string, FormFacts>();
+  const wanted = (offered.get(version) ?? []).filter((path) => isForm(packageIdOfPath(path)?.file));
+  for await (const [path, bytes] of now.read(wanted))
+    forms.set(packageIdOfPath(path)?.file ?? '', readForm(bytes, depth));
+  const opam = forms.get('opam');
+  const url = forms.get('url');
+  if (opam === undefined) return '';
+  return identityOfSources(sourcesOfForm(url === undefined ? { opam } : { opam, url }));
+}
+
+function isForm(file: string | undefined): boolean {
+  return file === 'opam' || file === 'url';
+}

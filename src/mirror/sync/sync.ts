@@ -1,0 +1,324 @@
+/**
+ * One repository's way through: fetch, verify, accept, publish. A step that fails leaves everything to its right as
+ * it was, and is remembered for people.
+ */
+import type { Clock } from '../../clock.ts';
+import type { Config, RepositoryConfig } from '../../config.ts';
+import { asSeraiError, type ErrorCode, SeraiError } from '../../errors.ts';
+import type { Blobs } from '../../store/blobs.ts';
+import type { Catalogue, SyncState } from '../../store/catalogue.ts';
+import type { Fetcher } from '../../upstream/fetcher.ts';
+import type { Dialect, Violation } from '../../verify/dialect.ts';
+import { archiveCaches } from '../archives/archive-caches.ts';
+import { type SignedSources, signedSourcesOf } from '../archives/signed-archives.ts';
+import { refreshAdvisories } from '../fetch/advisories.ts';
+import {
+  type ChangedCandidate,
+  type FetchedCandidate,
+  fetchCandidate,
+  requestFor,
+} from '../fetch/fetch-candidate.ts';
+import { overlayCandidate } from '../fetch/overlay.ts';
+import { upstreamWords } from '../fetch/upstream-words.ts';
+import { acceptTree } from '../policy/acceptance.ts';
+import { pinnableSources } from '../policy/derivation.ts';
+import { Rederivation } from '../policy/rederivation.ts';
+import { servingRules } from '../policy/serving-rules.ts';
+import { Strengthening } from '../policy/strengthening.ts';
+import { eventOf } from '../report/events.ts';
+import { createJudge, type Judge, judgeBy } from '../trust/judge.ts';
+import { readableTree } from './last-publication.ts';
+import { lockFetching, lockPublishing } from './locks.ts';
+import { Publisher, type PublishOutcome } from './publisher.ts';
+import { acceptedName, decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
+
+export type SyncStage = 'fetching' | 'verifying' | 'publishing' | 'strengthening';
+
+export interface SyncOptions {
+  readonly config: Config;
+  readonly repository: string;
+  readonly catalogue: Catalogue;
+  readonly blobs: Blobs;
+  readonly fetcher: Fetcher;
+  readonly clock: Clock;
+  /** In place of the one that the configuration names. */
+  readonly dialect?: Dialect;
+}
+
+/** Violations that an error tells of; the first are enough to see what is wrong. */
+const SHOWN_VIOLATIONS = 20;
+
+/** What the upstream sent was looked at, and is not taken. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'limit-exceeded',
+  'archive-format',
+  'tree-refused',
+  'git-refused',
+  'snapshot-refused',
+  'repository-empty',
+]);
+
+export type SyncReport =
+  /** The upstream said that nothing changed. */
+  { readonly kind: 'not-modified' } | PublishOutcome;
+
+interface Accepted {
+  readonly outcome: PublishOutcome;
+  /** Of the candidate that was taken. */
+  readonly validator: string | undefined;
+  /** Digest of the releases that it was judged with. */
+  readonly releases: string;
+}
+
+export class RepositorySync {
+  readonly #options: SyncOptions;
+  readonly #settings: RepositoryConfig;
+  readonly #judge: Judge;
+  readonly #publisher: Publisher;
+  readonly #rederivation: Rederivation;
+  readonly #strengthening: Strengthening;
+
+  constructor(options: SyncOptions) {
+    this.#options = options;
+    const { config, repository, catalogue } = options;
+    const settings = config.repository[repository];
+    if (settings === undefined)
+      throw new SeraiError('usage', `there is no repository ${repository} in the configuration`);
+    this.#settings = settings;
+    this.#judge =
+      options.dialect === undefined ? createJudge({ ...options, settings }) : judgeBy(options.dialect);
+    this.#publisher = new Publisher({ ...options, limits: config.limits });
+    this.#rederivation = new Rederivation({ ...options, publisher: this.#publisher });
+    this.#strengthening = new Strengthening({
+      ...options,
+      limits: config.limits,
+      caches: (name, checksums) => archiveCaches(name, checksums, config, catalogue),
+    });
+  }
+
+  /** One sync; what went wrong is in the catalogue when this throws. */
+  async run(progress: (stage: SyncStage) => void, signal?: AbortSignal): Promise<SyncReport> {
+    const { catalogue, clock, repository } = this.#options;
+    const unlock = await lockFetching(this.#options, signal);
+    try {
+      const before = await catalogue.syncState(repository);
+      const attemptedAt = clock.now();
+      try {
+        const { report, validator } = await this.#attempt(before, progress, signal);
+        await catalogue.saveSyncState(repository, {
+          attemptedAt,
+          succeededAt: clock.now(),
+          ...(validator === undefined ? {} : { validator }),
+        });
+        return (await this.#strengthen(progress, signal)) ?? report;
+      } catch (error) {
+        const failure = asSeraiError(error, 'internal', `syncing ${repository}`);
+        await this.#remember(failure, before, attemptedAt);
+        // What the operator wants, and time, go on while the upstream does not.
+        await this.#rederivation.run(signal).catch(() => undefined);
+        throw failure;
+      }
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Makes what is served follow a decision at once, without any upstream. An overlay follows its sources, which are
+   * to be rederived before it. Undefined when nothing was ever accepted, or nothing could have become other.
+   */
+  async rederive(signal?: AbortSignal): Promise<PublishOutcome | undefined> {
+    const { catalogue, repository } = this.#options;
+    const derived = await this.#rederivation.run(signal);
+    const { sources } = this.#settings;
+    if (sources === undefined || (await catalogue.accepted(repository)) === undefined) return derived;
+    const candidate = await overlayCandidate(sources, undefined, this.#options);
+    if (candidate.kind === 'unchanged') return derived;
+    return (await this.#accept(candidate, () => undefined, signal)).outcome;
+  }
+
+  /** Being told to stop is no failure of the upstream's. */
+  async #remember({ code, message }: SeraiError, before: SyncState | undefined, at: number): Promise<void> {
+    if (code === 'aborted') return;
+    const { catalogue, repository } = this.#options;
+    try {
+      await catalogue.saveSyncState(repository, { ...before, attemptedAt: at, failure: { code, message } });
+      // Said once, not with every try.
+      if (REFUSALS.has(code) && before?.failure?.message !== message)
+        await catalogue.appendEvent(eventOf('refused', at, repository, { code, message }));
+    } catch {
+      // A store that cannot be written to is what failed, or comes second to it: the first error matters more.
+    }
+  }
+
+  async #attempt(
+    before: SyncState | undefined,
+    progress: (stage: SyncStage) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<{ report: SyncReport; validator: string | undefined }> {
+    const { config, catalogue, repository } = this.#options;
+    throwIfAborted(signal);
+    progress('fetching');
+    await refreshAdvisories({ ...this.#options, limits: config.limits, signal });
+    const candidate = await this.#fetch(before, signal);
+    if (candidate.kind === 'unchanged') {
+      const derived = await this.#rederivation.run(signal);
+      return { report: derived ?? { kind: 'not-modified' }, validator: before?.validator };
+    }
+    try {
+      throwIfAborted(signal);
+      const { outcome, validator: value, releases } = await this.#accept(candidate, progress, signal);
+      const accepted = await catalogue.accepted(repository);
+      const validator =
+        value === undefined || accepted === undefined
+          ? undefined
+          : encodeValidator({
+              upstream: this.#origin,
+              accepted: acceptedName(accepted),
+              rules: rulesOf(this.#settings, config, releases),
+              value,
+            });
+      return { report: outcome, validator };
+    } finally {
+      await candidate.tree.close();
+    }
+  }
+
+  /** The address of the upstream, or the names of the sources. */
+  get #origin(): string {
+    const { upstream, sources } = this.#settings;
+    return upstream ?? (sources ?? []).join(' ');
+  }
+
+  async #fetch(before: SyncState | undefined, signal: AbortSignal | undefined): Promise<FetchedCandidate> {
+    const validator = await this.#usableValidator(before?.validator);
+    const { sources } = this.#settings;
+    if (sources !== undefined) return overlayCandidate(sources, validator, this.#options);
+    return fetchCandidate({ ...(await requestFor(this.#options)), validator, signal });
+  }
+
+  async #accept(
+    offered: ChangedCandidate,
+    progress: (stage: SyncStage) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<Accepted> {
+    const { config, catalogue, clock, repository } = this.#options;
+    const { minimum_remaining: minimumRemaining, sources } = this.#settings;
+    const now = clock.now();
+    progress('verifying');
+    const judged = await this.#judged(offered, now);
+    throwIfAborted(signal);
+    const unlock = await lockPublishing(this.#options, signal);
+    try {
+      // Read under the lock: a decision made while the upstream was fetched counts.
+      const rules = await servingRules(repository, { config, catalogue });
+      // So does what a source has published meanwhile, perhaps without a version that was denied.
+      const newer =
+        sources === undefined ? undefined : await overlayCandidate(sources, offered.validator, this.#options);
+      const { candidate, judgement, words } =
+        newer?.kind === 'changed' ? await this.#judged(newer, now) : judged;
+      const { verdict, settle, trusted, verdicts } = judgement;
+      const last = await this.#publisher.last();
+      const tree = await readableTree(this.#options, last);
+      const accepted = await acceptTree({
+        repository,
+        candidate: candidate.tree,
+        verdict,
+        heldElsewhere: candidate.held,
+        previous: tree === undefined || last.state === undefined ? undefined : { tree, state: last.state },
+        policy: rules.changes,
+        keepRemoved: rules.keepRemoved,
+        released: rules.released,
+        firstSeen: (name) => catalogue.firstSeen(repository, name),
+        pins: rules.pins,
+        depth: config.limits.opam_depth,
+        now,
+      });
+      throwIfAborted(signal);
+      progress('publishing');
+      const commit = candidate.git?.commit;
+      const outcome = await this.#publisher.publish({
+        ...accepted,
+        state: { ...words, ...accepted.state, unreadable: [] },
+        rules,
+        signed: withoutHeld(candidate.signed ?? signedSourcesOf(verdict), accepted.state.held),
+        ...(trusted === undefined ? {} : { trusted }),
+        ...(verdicts === undefined ? {} : { verdicts }),
+        facts: candidate.facts,
+        firstSeen: candidate.firstSeen,
+        // What the sources lost was measured there, or is the operator's will.
+        ...(sources === undefined ? { minimumRemaining } : {}),
+        now,
+        ...(commit === undefined ? {} : { commit }),
+      });
+      settle();
+      return { outcome, validator: candidate.validator, releases: rules.releases };
+    } finally {
+      unlock();
+    }
+  }
+
+  /** Throws `snapshot-refused` when the candidate breaks a rule of its dialect. */
+  async #judged(candidate: ChangedCandidate, now: number) {
+    const judgement = await this.#judge.judge(candidate, now);
+    const { verdict } = judgement;
+    if (verdict.violations.length > 0) throw refusal(this.#options.repository, verdict.violations);
+    const words = await upstreamWords(candidate.tree, verdict, this.#settings.upstream);
+    const warnings = [...words.warnings, ...(candidate.warnings ?? [])];
+    return { candidate, judgement, words: { ...words, warnings } };
+  }
+
+  /** Fetches what is to be pinned, and serves it so; undefined when there was nothing, or nothing could be had. */
+  async #strengthen(
+    progress: (stage: SyncStage) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<PublishOutcome | undefined> {
+    const { config, catalogue, repository } = this.#options;
+    const { pinned } = await servingRules(repository, { config, catalogue });
+    if (!pinned.weak && !pinned.missing) return undefined;
+    const { accepted } = await this.#publisher.last();
+    const archives = new Map(pinnableSources(accepted.values(), pinned));
+    if (archives.size === 0) return undefined;
+    for (const { key } of await catalogue.pins(repository)) archives.delete(key);
+    if (archives.size === 0) return undefined;
+    progress('strengthening');
+    if ((await this.#strengthening.run(archives, signal)) === 0) return undefined;
+    return this.#rederivation.run(signal);
+  }
+
+  /**
+   * With a validator the upstream may answer that nothing changed, and then nothing is made: so it counts only
+   * while what it brought is what a whole sync would lead to, and can be read back from the store.
+   */
+  async #usableValidator(text: string | undefined): Promise<string | undefined> {
+    const { catalogue, config, repository } = this.#options;
+    const validator = decodeValidator(text);
+    if (validator === undefined || validator.upstream !== this.#origin) return undefined;
+    const { releases } = await servingRules(repository, { config, catalogue });
+    if (validator.rules !== rulesOf(this.#settings, config, releases)) return undefined;
+    const accepted = await catalogue.accepted(repository);
+    const isCurrent = accepted !== undefined && acceptedName(accepted) === validator.accepted;
+    return isCurrent && (await this.#publisher.isWhole()) ? validator.value : undefined;
+  }
+}
+
+/** A version in its last good form is not the one that was signed last. */
+function withoutHeld(signed: SignedSources, held: readonly { readonly version: string }[]): SignedSources {
+  if (held.length === 0) return signed;
+  const versions = new Set(held.map(({ version }) => version));
+  return new Map([...signed].filter(([version]) => !versions.has(version)));
+}
+
+function refusal(repository: string, violations: readonly Violation[]): SeraiError {
+  const lines = violations.slice(0, SHOWN_VIOLATIONS).map(({ rule, path, commit, message, keys }) => {
+    const where = commit === undefined ? path : `${path} at ${commit}`;
+    return `${rule} ${where}: ${message}${keys.length === 0 ? '' : ` (keys: ${keys.join(', ')})`}`;
+  });
+  if (violations.length > lines.length) lines.push(`and ${violations.length - lines.length} more`);
+  const first = `repository ${repository}: the update is refused; what was published stays`;
+  return new SeraiError('snapshot-refused', [first, ...lines].join('\n  '));
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new SeraiError('aborted', 'the sync was told to stop');
+}
