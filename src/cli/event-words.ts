@@ -8,7 +8,12 @@ import { printable } from './output.ts';
 /** Versions named of an event about many; `--json` has all. */
 const NAMED = 5;
 
-const published = z.object({ snapshot: z.string(), versions: z.int(), held: z.int() });
+const published = z.object({
+  snapshot: z.string(),
+  versions: z.int(),
+  held: z.int(),
+  added: z.object({ count: z.int(), versions: z.array(z.string()) }).optional(),
+});
 const refused = z.object({ code: z.string(), message: z.string() });
 const denied = z.object({ subject: z.string(), reason: z.string().optional() });
 const released = z.object({ version: z.string(), rule: z.string(), reason: z.string() });
@@ -16,9 +21,10 @@ const anchors = z.object({ fingerprints: z.array(z.string()), quorum: z.int() })
 const pinned = z.object({ key: z.string(), checksums: z.array(z.string()) });
 
 const WORDS: Readonly<Record<EventKind, (detail: unknown, event: LoggedEvent) => string | undefined>> = {
-  published: told(published, ({ snapshot, versions, held }) => {
+  published: told(published, ({ snapshot, versions, held, added }) => {
     const without = held === 0 ? '' : `, ${held} held`;
-    return `${versions} versions as ${snapshot.slice(0, 16)}…${without}`;
+    const news = added === undefined ? '' : `, new: ${named(added.versions, added.count)}`;
+    return `${versions} versions as ${snapshot.slice(0, 16)}…${without}${news}`;
   }),
   changed: (_, event) => ruled(event),
   warned: (_, event) => ruled(event),
@@ -62,7 +68,12 @@ function ruled(event: LoggedEvent): string | undefined {
   if (detail === undefined) return undefined;
   const { rule, reason, versions, count } = detail;
   if (reason !== undefined) return `${versions.join(', ')}: ${rule}: ${reason}`;
-  const named = versions.slice(0, NAMED);
-  const more = count > named.length ? ` and ${count - named.length} more` : '';
-  return `${rule}: ${count} versions: ${named.join(', ')}${more}`;
+  return `${rule}: ${count} versions: ${named(versions, count)}`;
+}
+
+/** The first few of `count` versions. */
+function named(versions: readonly string[], count: number): string {
+  const shown = versions.slice(0, NAMED);
+  const more = count > shown.length ? ` and ${count - shown.length} more` : '';
+  return `${shown.join(', ')}${more}`;
 }

@@ -248,3 +248,14 @@ test('other words about the same tree are published too: its caches are elsewher
   expect(current?.summary).toContain(`${other.url}/cache`);
   expect(current?.summary).not.toContain(upstream.url);
 });
+
+test('the log tells what is new, but for the first tree', async () => {
+  const { mirror, upstream } = await published(repositoryOf('a.1', 'b.1'));
+  upstream.serveIndex(repositoryOf('a.1', 'a.2', 'b.1', 'c.1'));
+  await mirror.publish();
+  const events = await mirror.mirror.catalogue.events(0, 100);
+  const added = events.flatMap(({ kind, detail }) =>
+    kind === 'published' ? [JSON.parse(detail).added] : [],
+  );
+  expect(added).toEqual([undefined, { count: 2, versions: ['a.2', 'c.1'] }]);
+});

@@ -196,6 +196,7 @@ export class Publisher {
           commit: input.commit,
           versions,
           held: held.length,
+          ...addedTo(last, seen),
         }),
       ],
     });
@@ -268,6 +269,22 @@ export class Publisher {
         'published stays. If this is meant, lower minimum_remaining of the repository for one sync',
     );
   }
+}
+
+/** Versions that the event of a publication names; all are counted. */
+const ADDED_NAMED = 50;
+
+/** What came with this publication; the versions of the first tree are too many to be news. */
+function addedTo(
+  { state, accepted }: LastPublication,
+  seen: readonly FirstSeen[],
+): { readonly added?: { readonly count: number; readonly versions: readonly string[] } } {
+  if (state === undefined) return {};
+  const added = seen.flatMap(({ version, identity }) => {
+    const name = version.slice(0, version.indexOf('.'));
+    return identity === '' || accepted.has(`packages/${name}/${version}/opam`) ? [] : [version];
+  });
+  return added.length === 0 ? {} : { added: { count: added.length, versions: added.slice(0, ADDED_NAMED) } };
 }
 
 /** With the same snapshot: bytes that were lost, an accepted tree that moved on, other words about it. */
