@@ -125,7 +125,7 @@ describe('a history goes on', () => {
   });
 
   test('one of two that compare equal is held as long as the other stands, and comes when that is gone', async () => {
-    const [one, two] = [version('p.1.0'), version('p.1.00')];
+    const [one, two] = [version('p.1.0'), version('p.1.00', { checksums: [checksumOf('p.1.0')] })];
     const { mirror, offer, p } = await course({}, one, { ...one, ...two });
     expect(await p()).toEqual(one);
     expect((await offer(two)).summary).toMatchObject({ held: [], removed: 0 });
@@ -134,6 +134,19 @@ describe('a history goes on', () => {
       'held p.1.00 equal-version',
       'unheld p.1.00 equal-version',
     ]);
+  });
+
+  test('another spelling with another archive is no new version: held, and what was published is served on', async () => {
+    const [one, two] = [version('p.1.0'), version('p.1.00')];
+    const { mirror, offer, p } = await course({}, one);
+    expect((await offer(two)).summary).toMatchObject({
+      held: [{ version: 'p.1.00', rule: 'version-reborn' }],
+      removed: 1,
+    });
+    expect(await p()).toEqual(one);
+    await mirror.restart();
+    expect((await offer({ ...two, ...version('q.1') })).summary.held).toHaveLength(1);
+    expect(await p()).toEqual(one);
   });
 
   test('of two equal ones that come together the first in C order is served', async () => {

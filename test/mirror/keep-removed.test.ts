@@ -199,16 +199,34 @@ describe('a version that was removed comes back', () => {
     expect((await mirror.files())[opamPath('p.1')]).toBe(other[opamPath('p.1')]);
   });
 
+  test('with other commands, while its last good form stands: a change like any other', async () => {
+    const { mirror, offer } = await removed({ keep_removed: '3d', policy: { 'build-changed': 'hold' } }, 1);
+    const other = version('p.1', { checksums: [sha256('a')], more: 'build: ["make"]' });
+    expect((await offer(other)).summary.keptBack).toMatchObject([{ version: 'p.1', rule: 'build-changed' }]);
+    expect((await mirror.files())[opamPath('p.1')]).toBe(A[opamPath('p.1')]);
+  });
+
   test('one that compares equal takes its place at once', async () => {
     const { offer, has } = await removed({ keep_removed: '3d' }, 1);
-    expect((await offer(version('p.01'))).summary).toMatchObject({ held: [], removed: 0 });
+    const respelled = version('p.01', { checksums: [sha256('a')] });
+    expect((await offer(respelled)).summary).toMatchObject({ held: [], removed: 0 });
     expect([await has('p.1'), await has('p.01')]).toEqual([false, true]);
+  });
+
+  test('one that compares equal, with another archive, does not', async () => {
+    const { offer, has } = await removed({ keep_removed: '3d' }, 1);
+    expect((await offer(version('p.01'))).summary).toMatchObject({
+      held: [{ version: 'p.01', rule: 'version-reborn' }],
+      removed: 1,
+    });
+    expect([await has('p.1'), await has('p.01')]).toEqual([true, false]);
   });
 
   test('then the removed one is the new one, which is held', async () => {
     const { offer, has } = await removed({ keep_removed: '3d' }, 1);
-    await offer(version('p.01'));
-    expect((await offer(version('p.01'), A)).summary.held).toMatchObject([
+    const respelled = version('p.01', { checksums: [sha256('a')] });
+    await offer(respelled);
+    expect((await offer(respelled, A)).summary.held).toMatchObject([
       { version: 'p.1', rule: 'equal-version' },
     ]);
     expect([await has('p.1'), await has('p.01')]).toEqual([false, true]);

@@ -101,8 +101,12 @@ function declaredIn(file: OpamFile, base: string): Pick<FileFacts, 'archives' | 
   const archives: DeclaredArchive[] = [];
   const others: OtherSource[] = [];
   const sources: readonly Source[] = base === 'url' ? [sourceOf(file.items)] : sourcesOf(file);
+  const names = new Set<string | undefined>();
   for (const source of sources) {
     const { kind } = source;
+    // Of several of one name opam takes the first.
+    if (names.has(source.name)) continue;
+    names.add(source.name);
     const name = source.name === undefined ? {} : { name: copyOf(source.name) };
     const malformed = source.malformed.map(copyOf);
     if (kind !== 'archive' || source.checksums.length === 0) {

@@ -200,5 +200,8 @@ function refusal(repository: string, changes: readonly ChangeRecord[]): SeraiErr
     .map(({ version, class: found, before, after }) => `${version}: ${found}: ${before} → ${after}`);
   if (changes.length > lines.length) lines.push(`and ${changes.length - lines.length} more`);
   const first = `repository ${repository}: its policy refuses the update; what was published stays`;
+  lines.push(
+    'to let one of these through, set its class to "hold", sync, and release it with serai hold release',
+  );
   return new SeraiError('snapshot-refused', [first, ...lines].join('\n  '));
 }

@@ -1,5 +1,6 @@
 /** From the accepted tree to the one that clients get: which versions, and what is changed in their files. */
 import { createHash } from 'node:crypto';
+import { reasonOf, SeraiError } from '../../errors.ts';
 import { showChecksum } from '../../hashes.ts';
 import type { Limits } from '../../limits.ts';
 import { packageIdOfPath } from '../../opam/package-id.ts';
@@ -107,7 +108,7 @@ function versionOf(
 ): AcceptedVersion | undefined {
   const place = packageIdOfPath(paths[0] ?? '');
   if (place === undefined) return undefined;
-  const sources = paths.flatMap((path) => declaredSources(facts.get(path)));
+  const sources = [...sourcesByPath(paths, facts).values()].flat();
   const seen = firstSeen(version);
   return { id: place.id, sources, ...(seen === undefined ? {} : { firstSeen: seen }) };
 }
@@ -137,6 +138,24 @@ export function declaredSources(facts: FileFacts | undefined): readonly Declared
   return sources;
 }
 
+/**
+ * What a version's files declare, by path: a file `url` of format 1.2 counts only where `opam`, which stands before it
+ * in C order, names no archive, as clients read them.
+ */
+function sourcesByPath(
+  paths: readonly string[],
+  facts: ReadonlyMap<string, FileFacts>,
+): ReadonlyMap<string, readonly DeclaredSource[]> {
+  const byPath = new Map<string, readonly DeclaredSource[]>();
+  const names = new Set<string | undefined>();
+  for (const path of paths) {
+    const own = declaredSources(facts.get(path)).filter(({ name }) => !names.has(name));
+    for (const { name } of own) names.add(name);
+    if (own.length > 0) byPath.set(path, own);
+  }
+  return byPath;
+}
+
 /** Each edit goes to the file that names the source. */
 function editFiles(
   paths: readonly string[],
@@ -144,8 +163,8 @@ function editFiles(
   edits: readonly SourceEdit[],
   into: Map<string, readonly SourceEdit[]>,
 ): void {
-  for (const path of paths) {
-    const names = new Set(declaredSources(facts.get(path)).map(({ name }) => name));
+  for (const [path, sources] of sourcesByPath(paths, facts)) {
+    const names = new Set(sources.map(({ name }) => name));
     const own = edits.filter(({ name }) => names.has(name));
     if (own.length > 0) into.set(path, own);
   }
@@ -171,14 +190,30 @@ export function derivedTree(
       for await (const [path, bytes] of accepted.read(wanted)) {
         const edit = edits.get(path);
         const file = path.endsWith('/url') ? 'url' : 'opam';
-        yield [
-          path,
-          edit === undefined ? bytes : editSources(bytes, edit, { file, depth: limits.opam_depth }),
-        ];
+        yield [path, edit === undefined ? bytes : edited(path, bytes, edit, file, limits)];
       }
     },
     async close() {},
   };
+}
+
+/** Throws `internal` with the path: whoever reads it can deny that version, and everything else goes on. */
+function edited(
+  path: string,
+  bytes: Uint8Array,
+  edits: readonly SourceEdit[],
+  file: 'opam' | 'url',
+  limits: Limits,
+): Uint8Array {
+  try {
+    return editSources(bytes, edits, { file, depth: limits.opam_depth });
+  } catch (error) {
+    throw new SeraiError(
+      'internal',
+      `${path} cannot be changed as policy wants it: ${reasonOf(error)}; denying that version lets the others go on`,
+      { cause: error },
+    );
+  }
 }
 
 /** Counts up when the same edit makes other bytes than it did. */

@@ -1,11 +1,12 @@
 /** One step from the accepted tree to what the upstream offers now, judged by the guard: changed versions only. */
 import { SeraiError } from '../../errors.ts';
-import { packageIdOfPath, parsePackageId, showPackageId } from '../../opam/package-id.ts';
+import { type PackageId, packageIdOfPath, parsePackageId, showPackageId } from '../../opam/package-id.ts';
 import { OpamSyntaxError } from '../../opam/syntax.ts';
 import type { Tree, TreeFile } from '../../opam/tree.ts';
 import { compareGravity } from '../../verify/guard/classes.ts';
 import { type FileFacts as FormFacts, readFacts, unreadableFacts } from '../../verify/guard/facts.ts';
 import { type Finding, Guard } from '../../verify/guard/guard.ts';
+import { orderKey } from '../../verify/guard/order-key.ts';
 import type { VersionChange, VersionFiles } from '../../verify/guard/published-versions.ts';
 import { sourcesOfForm, type VersionSources } from '../../verify/guard/sources.ts';
 import type { Change, ChangeSide } from '../../verify/history.ts';
@@ -64,6 +65,12 @@ export async function judgeStep(given: StepInput): Promise<JudgedStep> {
   const findings = new Map<string, Finding>();
   if (added.length + changed.length + gone.length > 0)
     for (const finding of await findingsOf(input, [...added, ...changed, ...gone], added))
+      findings.set(showPackageId(finding.id), finding);
+  // One that comes back while its last good form still stands is also measured by all that this form said: being away
+  // for one step must not let through what would be held as a change.
+  const back = added.filter((version) => standing.has(version) && !findings.has(version));
+  if (back.length > 0)
+    for (const finding of await findingsOf({ ...input, removed: () => false }, back, []))
       findings.set(showPackageId(finding.id), finding);
   return { findings, added, changed, gone };
 }
@@ -230,8 +237,13 @@ async function recallAll(
     const known = await input.identities(name);
     for (const version of versions) {
       const id = parsePackageId(version);
-      const identities = (known.get(version) ?? []).filter((identity) => identity !== '');
-      if (id === undefined || identities.length === 0) continue;
+      if (id === undefined) continue;
+      const identities = identitiesOf(
+        id,
+        known,
+        (other) => !input.removed(other) && input.offered.has(other),
+      );
+      if (identities.length === 0) continue;
       const coming = identities.length === 1 ? undefined : await identityNow(version, input);
       const identity = identities.find((each) => each === coming) ?? identities[0] ?? '';
       const sources = sourcesOfIdentity(identity);
@@ -240,6 +252,25 @@ async function recallAll(
     }
   }
   return recalled;
+}
+
+/**
+ * Its own, or where it has none those of versions that clients cannot tell from it and that are gone: another spelling
+ * makes no new version. While such a one `stays`, that both are there is what there is to say.
+ */
+function identitiesOf(
+  id: PackageId,
+  known: ReadonlyMap<string, readonly string[]>,
+  stays: (version: string) => boolean,
+): readonly string[] {
+  const own = (known.get(showPackageId(id)) ?? []).filter((identity) => identity !== '');
+  if (own.length > 0) return own;
+  const key = orderKey(id.version);
+  return [...known].flatMap(([version, identities]) => {
+    const other = parsePackageId(version);
+    if (other === undefined || orderKey(other.version) !== key || stays(version)) return [];
+    return identities.filter((identity) => identity !== '');
+  });
 }
 
 async function identityNow(version: string, { offered, now, depth }: StepInput): Promise<string> {

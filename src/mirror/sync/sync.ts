@@ -159,11 +159,13 @@ export class RepositorySync {
     const { config, catalogue, repository } = this.#options;
     throwIfAborted(signal);
     progress('fetching');
+    // What the operator wants does not wait for an upstream; what is wrong with the store shows below.
+    const rederived = await this.#rederivation.run(signal).catch(() => undefined);
     await refreshAdvisories({ ...this.#options, limits: config.limits, signal });
     const candidate = await this.#fetch(before, signal);
     if (candidate.kind === 'unchanged') {
       const derived = await this.#rederivation.run(signal);
-      return { report: derived ?? { kind: 'not-modified' }, validator: before?.validator };
+      return { report: derived ?? rederived ?? { kind: 'not-modified' }, validator: before?.validator };
     }
     try {
       throwIfAborted(signal);
