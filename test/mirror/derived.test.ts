@@ -7,6 +7,7 @@ import { parseOpamFile } from '../../src/opam/parser.ts';
 import { parseChecksum, sourcesOf } from '../../src/opam/sources.ts';
 import { bytesOf } from '../support/store-blobs-reading.ts';
 import {
+  checksumOf,
   type Files,
   GitUpstream,
   indexOf,
@@ -278,6 +279,41 @@ describe('work grows with what changes', () => {
     expect(counts).toMatchObject({ filesParsed: 0 });
     expect(sources((await mirror.files())[opamPath('p0.1')])[0]?.src).toMatch(
       /^https:\/\/other\.example\/default\/cache\//,
+    );
+  });
+});
+
+describe('a source that is named twice is what opam takes it for: the first', () => {
+  const twice = (id: string, checksums: readonly string[]): string =>
+    [
+      'opam-version: "2.0"',
+      ...checksums.map(
+        (checksum) => `extra-source "e" {\n  src: "https://archives.example/e"\n  checksum: "${checksum}"\n}`,
+      ),
+      `url {\n  src: "https://archives.example/${id}"\n  checksum: "${checksumOf(id)}"\n}\n`,
+    ].join('\n');
+
+  test.each([
+    ['an extra-source', { 'packages/p/p.1/opam': twice('p.1', [checksumOf('one'), checksumOf('two')]) }],
+    [
+      'an archive, in opam and in a url file of format 1.2',
+      {
+        'packages/p/p.1/opam': twice('p.1', []),
+        'packages/p/p.1/url': `archive: "https://archives.example/old"\nchecksum: "${'0'.repeat(32)}"\n`,
+      },
+    ],
+  ] as const)('%s', async (_, files) => {
+    const upstream = await startUpstream();
+    const mirror = await TestMirror.with(
+      { upstream: upstream.url, rewrite_sources: true, weak_hashes: 'warn' },
+      { public_url: PUBLIC },
+    );
+    upstream.serveIndex({ ...REPO, ...version('q.1'), ...files });
+    const { summary } = await mirror.publish();
+    expect(summary).toMatchObject({ versions: 2, held: [] });
+    const served = (await mirror.files())['packages/p/p.1/opam'] ?? '';
+    expect(served.match(/src: "([^"]*)"/g)?.every((src) => src.includes('/default/cache/sha256/'))).toBe(
+      true,
     );
   });
 });
