@@ -118,7 +118,12 @@ describe('a flipped bit', () => {
       const path = fixture.path('hello.1');
       for (const answer of await Promise.all(Array.from({ length: 20 }, () => fixture.get(path))))
         if (answer.whole) expect(answer.body.equals(content)).toBe(true);
-      expect((await fixture.get(path)).body.equals(content)).toBe(true);
+      // Until the damaged bytes are measured and put aside, an answer may begin with them; it never ends.
+      const next = async (): Promise<Buffer | undefined> => {
+        const { whole, body } = await fixture.get(path);
+        return whole ? body : undefined;
+      };
+      await expect.poll(next).toEqual(content);
       expect(await quarantined(fixture)).toBe(1);
       expect(fixture.upstream.requests('/archives/hello.1')).toBe(2);
     }
@@ -234,7 +239,8 @@ describe('when our own ground fails while a miss is fetched', () => {
     const client = await fixture.connect();
     client.send(requestText('GET', fixture.path('hello.1')));
     expect((await client.rest()).length).toBeLessThan(LARGE.length);
-    expect(fixture.reported).toEqual([FULL]);
+    // The client may learn of it before the log does.
+    await expect.poll(() => fixture.reported).toEqual([FULL]);
     expect((await fixture.get(fixture.path('hello.1'))).body.equals(LARGE)).toBe(true);
   });
 });
