@@ -20,7 +20,7 @@ import { ROOT_PATH } from '../../verify/signed/root-file.ts';
 import { SNAPSHOT_TAG } from '../../verify/signed/tag-messages.ts';
 import type { SignedSources } from '../archives/signed-archives.ts';
 import type { FileFacts } from '../index/file-facts.ts';
-import type { HeldVersion } from '../policy/accepted-state.ts';
+import type { RuledVersion } from '../policy/derivation.ts';
 import { tagOf } from './git-candidate.ts';
 import { openRepository } from './open-tree.ts';
 
@@ -48,7 +48,7 @@ export interface ChangedCandidate {
   /** Facts of its files, by path, where they are known already: of an overlay. */
   readonly facts?: ReadonlyMap<string, FileFacts>;
   /** Versions that it does not have because they are held where it comes from. */
-  readonly held?: readonly HeldVersion[];
+  readonly held?: readonly RuledVersion[];
   /** When this mirror first saw a version where it comes from. */
   readonly firstSeen?: (version: string) => FirstSeen | undefined;
   /** What must be said loudly of where it comes from. */

@@ -3,7 +3,6 @@
  * or not that one can be reached now (HOSTILE 9): no later source can bring any version of it. The tree is that of the
  * sources and nothing else, so the same sources make the same overlay everywhere.
  */
-import { createHash } from 'node:crypto';
 import { SeraiError } from '../../errors.ts';
 import { packageIdOfPath, parsePackageId } from '../../opam/package-id.ts';
 import { compareBytewise, type Tree, type TreeFile } from '../../opam/tree.ts';
@@ -11,10 +10,12 @@ import type { Blobs } from '../../store/blobs.ts';
 import type { Catalogue, FirstSeen, Snapshot } from '../../store/catalogue.ts';
 import type { SignedSource } from '../../verify/dialect.ts';
 import { type SignedSources, storedSignedSources } from '../archives/signed-archives.ts';
+import { digestOf } from '../digest.ts';
 import { decodeFacts, type FileFacts } from '../index/file-facts.ts';
 import { type PieceSource, type PiecesTree, readPiecesTree } from '../index/pieces-tree.ts';
-import { filesByVersion } from '../index/version-files.ts';
-import { decodeAcceptedState, type HeldVersion } from '../policy/accepted-state.ts';
+import { filesByVersion, packageNameOf } from '../index/version-files.ts';
+import { decodeAcceptedState } from '../policy/accepted-state.ts';
+import type { RuledVersion } from '../policy/derivation.ts';
 import { seenTimes } from '../policy/first-seen.ts';
 import type { RulesSource } from '../policy/serving-rules.ts';
 import { decodeSummary } from '../report/summary.ts';
@@ -71,7 +72,7 @@ async function signedIn(layers: readonly Layer[], catalogue: Catalogue): Promise
     const held = accepted === undefined ? [] : decodeAcceptedState(accepted.state).held;
     const isFree = freeIn(layers.slice(0, index));
     for (const [version, stands] of await storedSignedSources(name, held, catalogue))
-      if (isFree(nameOf(version))) signed.set(version, stands);
+      if (isFree(packageNameOf(version))) signed.set(version, stands);
   }
   return signed;
 }
@@ -96,14 +97,14 @@ async function joinLayers(
   const origin = new Map<string, PiecesTree>();
   const facts = new Map<string, FileFacts>();
   const firstSeen = new Map<string, FirstSeen>();
-  const held: HeldVersion[] = [];
+  const held: RuledVersion[] = [];
   const warnings: string[] = [];
   for (const [index, { name, snapshot }] of layers.entries()) {
     const isFree = freeIn(layers.slice(0, index));
     const tree = await servedTree(name, snapshot, { catalogue, blobs });
     const seen = seenTimes(await catalogue.firstSeen(name), []);
     for (const [version, paths] of versionsIn(tree)) {
-      if (!isFree(nameOf(version))) continue;
+      if (!isFree(packageNameOf(version))) continue;
       for (const path of paths) {
         const file = tree.facts.get(path);
         if (file === undefined) continue;
@@ -116,7 +117,7 @@ async function joinLayers(
     const summary = decodeSummary(snapshot.summary);
     for (const warning of summary.warnings ?? []) warnings.push(`source ${name}: ${warning}`);
     for (const { version, rule, reason } of summary.held)
-      if (parsePackageId(version) !== undefined && isFree(nameOf(version)))
+      if (parsePackageId(version) !== undefined && isFree(packageNameOf(version)))
         held.push({ version, rule, reason: `held in ${name}: ${reason}` });
   }
   return {
@@ -198,10 +199,6 @@ function* runsOf(paths: Iterable<string>, origin: ReadonlyMap<string, PiecesTree
   if (run !== undefined) yield run;
 }
 
-function nameOf(version: string): string {
-  return version.slice(0, version.indexOf('.'));
-}
-
 /** Other when any layer serves something else, or owns other names. */
 function validatorOf(layers: readonly Layer[]): string {
   const parts = layers.map(({ name, snapshot, owned }) => [
@@ -210,7 +207,5 @@ function validatorOf(layers: readonly Layer[]): string {
     snapshot.summary,
     owned?.digest ?? '',
   ]);
-  return createHash('sha256')
-    .update(JSON.stringify([JOINING, parts]))
-    .digest('hex');
+  return digestOf([JOINING, parts]);
 }

@@ -7,10 +7,11 @@
  * mirror a forged tree could otherwise take every public name away for ever. Names that are to be safe before the
  * mirror has seen them are for `reserved`.
  */
-import { createHash } from 'node:crypto';
+
 import type { Config } from '../../config.ts';
 import { parsePackageId } from '../../opam/package-id.ts';
 import type { Catalogue, Snapshot } from '../../store/catalogue.ts';
+import { digestOf } from '../digest.ts';
 import { decodeSummary } from '../report/summary.ts';
 
 export interface OwnedNames {
@@ -46,9 +47,7 @@ export async function ownedNames(
       const wanted = folded(name);
       return names.has(wanted) || beginnings.some((beginning) => wanted.startsWith(beginning));
     },
-    digest: createHash('sha256')
-      .update(JSON.stringify([[...names].sort(), [...beginnings].sort()]))
-      .digest('hex'),
+    digest: digestOf([[...names].sort(), [...beginnings].sort()]),
   };
 }
 

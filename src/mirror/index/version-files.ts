@@ -21,3 +21,13 @@ export function filesByVersion(paths: Iterable<string>): Map<string, string[]> {
   }
   return versions;
 }
+
+/** The package that `name.version` is a version of. */
+export function packageNameOf(version: string): string {
+  return version.slice(0, version.indexOf('.'));
+}
+
+/** Where the files of `name.version` stand, with a slash at its end. */
+export function folderOf(version: string): string {
+  return `packages/${packageNameOf(version)}/${version}/`;
+}

@@ -2,6 +2,7 @@
  * From a verdict to the accepted tree: what happens to published versions is judged by the guard, and policy says
  * what becomes of it (issue 4, points 2 and 3). A version that is held stays in its last good form, or out.
  */
+
 import { createHash } from 'node:crypto';
 import { SeraiError } from '../../errors.ts';
 import { parsePackageId } from '../../opam/package-id.ts';
@@ -17,8 +18,9 @@ import type { PiecesTree } from '../index/pieces-tree.ts';
 import { sha256Of } from '../index/snapshot-id.ts';
 import { filesByVersion } from '../index/version-files.ts';
 import { admit } from '../trust/admission.ts';
-import type { AcceptedState, ChangeRecord, HeldChange, HeldVersion } from './accepted-state.ts';
+import type { AcceptedState, ChangeRecord, HeldChange } from './accepted-state.ts';
 import { changeEvents } from './change-events.ts';
+import type { RuledVersion } from './derivation.ts';
 import { judgeStep } from './guard-step.ts';
 import { withoutMisplaced } from './misplaced.ts';
 import type { Pins } from './pin-changes.ts';
@@ -33,7 +35,7 @@ export interface AcceptanceInput {
   readonly candidate: Tree;
   readonly verdict: Verdict;
   /** Versions that the candidate lacks because they are held where it comes from. */
-  readonly heldElsewhere?: readonly HeldVersion[] | undefined;
+  readonly heldElsewhere?: readonly RuledVersion[] | undefined;
   /** Undefined before anything was accepted: then everything is taken for granted. */
   readonly previous?: { readonly tree: PiecesTree; readonly state: AcceptedState } | undefined;
   readonly policy: ChangePolicy;

@@ -47,7 +47,6 @@ const stateSchema = z.object({
 
 export type ChangeRecord = z.infer<typeof changeRecord>;
 export type HeldChange = z.infer<typeof heldChange>;
-export type HeldVersion = z.infer<typeof heldVersion>;
 export type AcceptedState = z.infer<typeof stateSchema>;
 
 /** The same text for the same state. */

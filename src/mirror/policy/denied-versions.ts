@@ -2,11 +2,11 @@
  * What is denied at present, for snapshots and archives of any time: a publication leaves denied versions out of
  * what it publishes, and this tells them in what was published before it (HOSTILE 6 and 27).
  */
-import { createHash } from 'node:crypto';
 import type { Config } from '../../config.ts';
 import { showChecksum } from '../../hashes.ts';
 import { type PackageId, parsePackageId, showPackageId } from '../../opam/package-id.ts';
 import type { Archive, Catalogue, FirstSeen } from '../../store/catalogue.ts';
+import { digestOf } from '../digest.ts';
 import type { Summary } from '../report/summary.ts';
 import { archivesOfIdentity } from './archive-identity.ts';
 import { type DenialRules, decisionsAbout, denialRules } from './serving-rules.ts';
@@ -28,7 +28,9 @@ type Held = Summary['held'];
 type ChecksumSets = readonly (readonly string[])[];
 
 interface Prepared {
-  readonly key: string;
+  /** What it was prepared from. */
+  readonly denials: string;
+  readonly held: Held;
   readonly rules: DenialRules;
   readonly denied: DeniedVersions;
   /** Found when an archive is first asked for. */
@@ -80,19 +82,21 @@ export class Denials {
     const { config, catalogue } = this.#options;
     const settings = config.repository[repository];
     const decisions = await decisionsAbout(repository, catalogue);
-    const denials = decisions.filter(({ kind }) => kind === 'denial').map(({ subject }) => subject);
-    const heldVersions = held.map(({ version, rule }) => [version, DENYING_RULES.has(rule)] as const);
-    const key = digestOf([denials, heldVersions]);
+    const subjects = decisions.filter(({ kind }) => kind === 'denial').map(({ subject }) => subject);
+    const denials = JSON.stringify(subjects);
     const known = this.#prepared.get(repository);
-    if (known?.key === key) return known;
+    // The list is the present snapshot's own: asked for each archive, it must not be gone through each time.
+    if (known?.held === held && known.denials === denials) return known;
     const rules = settings === undefined ? NOTHING : denialRules(settings, decisions);
-    const deniedHere = new Set(heldVersions.flatMap(([version, denied]) => (denied ? [version] : [])));
+    const deniedHere = new Set(
+      held.filter(({ rule }) => DENYING_RULES.has(rule)).map(({ version }) => version),
+    );
     const denied: DeniedVersions = {
       none: rules.names?.length === 0 && deniedHere.size === 0,
       denies: (id) => rules.denies(id) || deniedHere.has(showPackageId(id)),
-      digest: digestOf([denials, settings?.deny, settings?.allow, [...deniedHere]]),
+      digest: digestOf([subjects, settings?.deny, settings?.allow, [...deniedHere]]),
     };
-    const prepared = { key, rules, denied };
+    const prepared = { denials, held, rules, denied };
     this.#prepared.set(repository, prepared);
     return prepared;
   }
@@ -128,7 +132,3 @@ const NOTHING: DenialRules = { denies: () => false, names: [] };
 
 /** In an identity's text; reading all of a large repository's as JSON would take a tenth of a second. */
 const CHECKSUM = /\b(?:md5|sha256|sha512)=[0-9a-f]{32,128}/g;
-
-function digestOf(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
-}

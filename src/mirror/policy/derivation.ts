@@ -1,5 +1,5 @@
 /** From the accepted tree to the one that clients get: which versions, and what is changed in their files. */
-import { createHash } from 'node:crypto';
+
 import { reasonOf, SeraiError } from '../../errors.ts';
 import { showChecksum } from '../../hashes.ts';
 import type { Limits } from '../../limits.ts';
@@ -9,6 +9,7 @@ import type { FileId, Tree, TreeFile } from '../../opam/tree.ts';
 import type { FirstSeen } from '../../store/catalogue.ts';
 import { type DeclaredSource, pinKey } from '../../verify/policy/declared-source.ts';
 import type { AcceptedVersion, ServingDecision } from '../../verify/policy/serving.ts';
+import { digestOf } from '../digest.ts';
 import type { DeclaredArchive, FileFacts } from '../index/file-facts.ts';
 import { filesByVersion } from '../index/version-files.ts';
 
@@ -117,7 +118,7 @@ function versionOf(
 const SOURCES = new WeakMap<FileFacts, readonly DeclaredSource[]>();
 const NONE: readonly DeclaredSource[] = [];
 
-export function declaredSources(facts: FileFacts | undefined): readonly DeclaredSource[] {
+function declaredSources(facts: FileFacts | undefined): readonly DeclaredSource[] {
   if (facts === undefined || (facts.archives.length === 0 && facts.others.length === 0)) return NONE;
   let sources = SOURCES.get(facts);
   if (sources === undefined) {
@@ -220,8 +221,7 @@ function edited(
 const EDITING = 1;
 
 function derivedId(facts: FileFacts | undefined, edits: readonly SourceEdit[]): FileId {
-  const hash = createHash('sha256').update(JSON.stringify([EDITING, facts?.sha256, edits]));
-  return `derived:${hash.digest('hex')}`;
+  return `derived:${digestOf([EDITING, facts?.sha256, edits])}`;
 }
 
 /**

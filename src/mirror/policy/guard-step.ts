@@ -1,4 +1,5 @@
 /** One step from the accepted tree to what the upstream offers now, judged by the guard: changed versions only. */
+
 import { SeraiError } from '../../errors.ts';
 import { type PackageId, packageIdOfPath, parsePackageId, showPackageId } from '../../opam/package-id.ts';
 import { OpamSyntaxError } from '../../opam/syntax.ts';
@@ -13,6 +14,7 @@ import type { Change, ChangeSide } from '../../verify/history.ts';
 import { type FileFacts, requireText, sameBytes } from '../index/file-facts.ts';
 import type { PiecesTree } from '../index/pieces-tree.ts';
 import { sha256Of } from '../index/snapshot-id.ts';
+import { packageNameOf } from '../index/version-files.ts';
 import { identityOfSources, sourcesOfIdentity } from './archive-identity.ts';
 import { type Pins, pinReason } from './pin-changes.ts';
 
@@ -109,10 +111,10 @@ async function findingsOf(
 ): Promise<Finding[]> {
   const { standing, offered, removed } = input;
   const guard = new Guard();
-  const names = new Set(touched.map((version) => version.slice(0, version.indexOf('.'))));
+  const names = new Set(touched.map(packageNameOf));
   const begins: Change[] = [];
   for (const [version, paths] of standing) {
-    if (removed(version) || !names.has(version.slice(0, version.indexOf('.')))) continue;
+    if (removed(version) || !names.has(packageNameOf(version))) continue;
     for (const path of paths) begins.push({ path, after: sideOf(input.before.facts.get(path)) });
   }
   guard.begin(begins);
@@ -232,7 +234,7 @@ async function recallAll(
   added: readonly string[],
 ): Promise<ReadonlyMap<string, VersionSources>> {
   const recalled = new Map<string, VersionSources>();
-  const byName = Map.groupBy(added, (version) => version.slice(0, version.indexOf('.')));
+  const byName = Map.groupBy(added, packageNameOf);
   for (const [name, versions] of byName) {
     const known = await input.identities(name);
     for (const version of versions) {

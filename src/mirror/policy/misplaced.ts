@@ -3,14 +3,16 @@
  * `packages/` that is called `name.version` for a version (seen with 2.1.2), at any depth; neither signatures nor the
  * guard nor any policy look there, so nothing of it is served (HOSTILE 6).
  */
+
 import { packageIdOfPath, parsePackageId } from '../../opam/package-id.ts';
-import type { HeldVersion } from './accepted-state.ts';
+import { folderOf } from '../index/version-files.ts';
+import type { RuledVersion } from './derivation.ts';
 
 export interface Placed {
   /** In the order given. */
   readonly paths: readonly string[];
   /** By folder, since a version of that name may stand in its own place as well. */
-  readonly misplaced: readonly HeldVersion[];
+  readonly misplaced: readonly RuledVersion[];
 }
 
 export function withoutMisplaced(paths: readonly string[]): Placed {
@@ -23,8 +25,7 @@ export function withoutMisplaced(paths: readonly string[]): Placed {
   if (folders.size === 0) return { paths, misplaced: [] };
   const misplaced = [...folders].map((folder) => {
     const id = nameOf(folder);
-    const place = `packages/${id.slice(0, id.indexOf('.'))}/${id}/`;
-    return { version: folder, rule: 'misplaced', reason: `${id} is looked for at ${place} only` };
+    return { version: folder, rule: 'misplaced', reason: `${id} is looked for at ${folderOf(id)} only` };
   });
   return { paths: placed, misplaced };
 }

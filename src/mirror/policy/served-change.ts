@@ -6,7 +6,7 @@ import type { SourceEdit } from '../../opam/source-edits.ts';
 import type { ArchiveDeclaration, Catalogue } from '../../store/catalogue.ts';
 import { undeclared } from '../archives/signed-archives.ts';
 import type { FileFacts } from '../index/file-facts.ts';
-import { filesByVersion } from '../index/version-files.ts';
+import { filesByVersion, folderOf, packageNameOf } from '../index/version-files.ts';
 import type { Summary } from '../report/summary.ts';
 import { archivesOfIdentity } from './archive-identity.ts';
 
@@ -90,7 +90,7 @@ async function archivesOf(
   if (versions.length === 0) return [];
   const pins = new Map((await catalogue.pins(repository)).map(({ key, checksums }) => [key, checksums]));
   const wanted = new Set(versions);
-  const names = new Set(versions.map((version) => version.slice(0, version.indexOf('.'))));
+  const names = new Set(versions.map(packageNameOf));
   const archives: ArchiveDeclaration[] = [];
   for (const name of names.size > FEW_NAMES ? [undefined] : names)
     for (const { version, identity } of await catalogue.firstSeen(repository, name))
@@ -107,8 +107,4 @@ async function archivesOf(
         }
       }
   return archives;
-}
-
-function folderOf(version: string): string {
-  return `packages/${version.slice(0, version.indexOf('.'))}/${version}/`;
 }

@@ -1,5 +1,4 @@
 /** All that decides what a repository serves of its accepted tree, gathered: configuration, persons, advisories, pins. */
-import { createHash } from 'node:crypto';
 import type { Config, RepositoryConfig } from '../../config.ts';
 import { SeraiError } from '../../errors.ts';
 import { showChecksum } from '../../hashes.ts';
@@ -15,6 +14,7 @@ import {
 } from '../../verify/policy/package-pattern.ts';
 import { type Denial, prepareServing, type ServingPolicy } from '../../verify/policy/serving.ts';
 import type { HashAction } from '../../verify/policy/source-policy.ts';
+import { digestOf } from '../digest.ts';
 import { loadAdvisories } from '../fetch/advisories.ts';
 
 export interface ServingRules {
@@ -24,8 +24,6 @@ export interface ServingRules {
   readonly keepRemoved: number;
   /** Whether first-seen times matter. */
   readonly needsAges: boolean;
-  /** Which sources are to be strengthened. */
-  readonly pinned: { readonly weak: boolean; readonly missing: boolean };
   readonly pins: ServingPolicy['pins'];
   /** Whether a person released this form of a version from the hold of its change. */
   readonly released: (version: string, form: string) => boolean;
@@ -54,7 +52,6 @@ export async function servingRules(
   const { advisories, digest: advisoriesDigest } = await loadAdvisories(catalogue, config);
   const vouching = vouchingOf(settings);
   const changes = changePolicyOf(vouching, definedOnly(settings.policy));
-  const weakHashes = settings.weak_hashes ?? DEFAULT_WEAK[vouching];
   const policy: ServingPolicy = {
     denials: [...configuredDenials(settings), ...personalDenials(decisions)],
     allowed: allowedBy(settings),
@@ -63,7 +60,7 @@ export async function servingRules(
     minAgeBaseline: settings.min_age_baseline,
     advisories: advisoryIndex(advisories),
     advisoryAction: settings.advisories,
-    weakHashes,
+    weakHashes: weakAction(settings),
     missingHashes: settings.missing_hashes,
     malformed: changes['checksum-malformed'],
     released: new Set(releases.filter(({ form }) => form === '').map(({ subject }) => subject)),
@@ -76,18 +73,35 @@ export async function servingRules(
     changes,
     keepRemoved: keepRemovedOf(vouching, settings.keep_removed),
     needsAges: settings.min_age !== undefined,
-    pinned: { weak: weakHashes === 'strengthen', missing: settings.missing_hashes === 'strengthen' },
     pins: policy.pins,
     released: (version, form) => releasedForms.has(`${version} ${form}`),
-    releases: digestOf(releases.map(({ subject, form }) => [subject, form])),
+    releases: releasesDigest(decisions),
     digest: digestOf([
       servingKeys(settings),
-      settings.rewrite_sources ? config.public_url : undefined,
+      policy.cacheUrl,
       decisions.map(({ at: _, ...decision }) => decision),
       advisoriesDigest,
       pins.map(({ key, checksums }) => [key, checksums.map(showChecksum)]),
     ]),
   };
+}
+
+/** Which sources are to be strengthened. */
+export function pinnedBy(settings: RepositoryConfig): { readonly weak: boolean; readonly missing: boolean } {
+  return {
+    weak: weakAction(settings) === 'strengthen',
+    missing: settings.missing_hashes === 'strengthen',
+  };
+}
+
+function weakAction(settings: RepositoryConfig): HashAction {
+  return settings.weak_hashes ?? DEFAULT_WEAK[vouchingOf(settings)];
+}
+
+/** Names the releases among the decisions: with others the upstream's tree has to be looked at again. */
+export function releasesDigest(decisions: readonly Decision[]): string {
+  const releases = decisions.filter(({ kind }) => kind === 'release');
+  return digestOf(releases.map(({ subject, form }) => [subject, form]));
 }
 
 /** What a repository is not to serve of any snapshot, whatever else is said of it. */
@@ -181,8 +195,4 @@ function patterns(texts: readonly string[]): PackagePattern[] {
 
 function cacheUrl(publicUrl: string | undefined, repository: string): string | undefined {
   return publicUrl === undefined ? undefined : `${publicUrl.replace(/\/+$/, '')}/${repository}/cache`;
-}
-
-function digestOf(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }

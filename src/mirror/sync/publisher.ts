@@ -1,7 +1,5 @@
 /** From an accepted tree to a published snapshot: all of it in one transaction, or nothing. */
-import { SeraiError } from '../../errors.ts';
 import type { Limits } from '../../limits.ts';
-import { packageIdOfPath, showPackageId } from '../../opam/package-id.ts';
 import { readRepoFile, rewriteRepoFile } from '../../opam/repo.ts';
 import type { Tree } from '../../opam/tree.ts';
 import type { AcceptedTree, EventInput, FirstSeen, Publication, Snapshot } from '../../store/catalogue.ts';
@@ -10,24 +8,21 @@ import { declarationsOf } from '../archives/declarations.ts';
 import { bindSigned, type SignedSources } from '../archives/signed-archives.ts';
 import type { FileFacts } from '../index/file-facts.ts';
 import { repoPiece, storeIndex, withRepo } from '../index/index-file.ts';
-import {
-  type IndexPlan,
-  type PieceBytes,
-  type PlanCounts,
-  type PlannedPiece,
-  planIndex,
-} from '../index/index-plan.ts';
+import { type IndexPlan, type PlanCounts, type PlannedPiece, planIndex } from '../index/index-plan.ts';
 import { snapshotId } from '../index/snapshot-id.ts';
 import { StoredPieces } from '../index/stored-pieces.ts';
+import { folderOf } from '../index/version-files.ts';
 import { type AcceptedState, encodeAcceptedState } from '../policy/accepted-state.ts';
 import { servingEvents } from '../policy/change-events.ts';
-import { type Derivation, derive, derivedTree, editedArchives } from '../policy/derivation.ts';
+import { derive } from '../policy/derivation.ts';
 import { newlySeen, seenTimes } from '../policy/first-seen.ts';
 import { outgrown, servedChange } from '../policy/served-change.ts';
 import type { ServingRules } from '../policy/serving-rules.ts';
 import { eventOf } from '../report/events.ts';
 import { encodeSummary, type Summary, summarize } from '../report/summary.ts';
 import { byPath, type LastPublication, loadLast } from './last-publication.ts';
+import { refuseShrunken, withUnreadable } from './offered-versions.ts';
+import { derivedFacts, planServed, sumOf } from './served-plan.ts';
 
 export interface PublisherOptions extends BlobKeepers {
   readonly repository: string;
@@ -106,7 +101,7 @@ export class Publisher {
       ready: (keys) => stored.find(keys.filter((key) => !last.unreadable.has(key))),
     });
     const state = withUnreadable(input.state, plan);
-    this.#refuseEmpty(state, last, input.minimumRemaining);
+    if (input.minimumRemaining !== undefined) refuseShrunken(repository, state, last, input.minimumRemaining);
     const facts = readableFacts(plan);
     const seen = newlySeen({ ...input, state, last, facts });
     const derivation = derive({
@@ -118,16 +113,15 @@ export class Publisher {
       keepRemoved: rules.keepRemoved,
       now,
     });
-    const served = await this.#planServed(input.tree, plan, facts, derivation, last, stored);
+    const served = await planServed({ accepted: input.tree, plan, facts, derivation, last, stored, limits });
     const summary = summarize(served.pieces, state, derivation, rules.digest);
 
-    const repo = readRepoFile(state.repo === undefined ? undefined : Buffer.from(state.repo, 'latin1'));
     const repoBytes = state.repo === undefined ? undefined : Buffer.from(state.repo, 'latin1');
     const id = snapshotId(served.pieces, repoBytes);
-    const repoText = rewriteRepoFile(repo, id);
+    const repoText = rewriteRepoFile(readRepoFile(repoBytes), id);
     const planned = withRepo(served.pieces, await repoPiece(repoText, stored));
     const accepted = { pieces: plan.pieces.map(({ key }) => key), state: encodeAcceptedState(state) };
-    const counts = sumOf(plan.counts, served === plan ? undefined : served.counts);
+    const counts = served === plan ? plan.counts : sumOf(plan.counts, served.counts);
     const known = {
       accepted: byPath(plan.facts),
       derived: derivedFacts(served),
@@ -209,66 +203,6 @@ export class Publisher {
     };
     return { kind: 'published', snapshot, summary, counts };
   }
-
-  /** The plan itself where nothing is left out and nothing edited. */
-  async #planServed(
-    tree: Tree,
-    plan: IndexPlan,
-    facts: ReadonlyMap<string, FileFacts>,
-    derivation: Derivation,
-    last: LastPublication,
-    stored: StoredPieces,
-  ): Promise<IndexPlan> {
-    const { paths, edits } = derivation;
-    if (edits.size === 0 && paths.length === facts.size) return plan;
-    const { limits } = this.#options;
-    const made = new Map(plan.pieces.map((piece) => [piece.key, piece]));
-    const known = new Map<string, FileFacts>();
-    for (const path of paths) {
-      const fact = edits.has(path) ? last.derived.get(path) : facts.get(path);
-      if (fact !== undefined) known.set(path, fact);
-    }
-    return planIndex({
-      tree: derivedTree(tree, facts, derivation, limits),
-      paths,
-      known,
-      limits,
-      ready: async (keys) => {
-        const missing = keys.filter((key) => !made.has(key) && !last.unreadable.has(key));
-        const found = new Map<string, PieceBytes>(await stored.find(missing));
-        for (const key of keys) {
-          const piece = made.get(key);
-          if (piece !== undefined) found.set(key, piece);
-        }
-        return found;
-      },
-      declared: (path) => {
-        const edit = edits.get(path);
-        const fact = facts.get(path);
-        return edit === undefined || fact === undefined ? undefined : editedArchives(fact, edit);
-      },
-    });
-  }
-
-  /** An upstream that lost all or nearly all is an accident or an attack: clients would end up empty. */
-  #refuseEmpty(state: AcceptedState, last: LastPublication, minimumRemaining: number | undefined): void {
-    if (minimumRemaining === undefined) return;
-    const { repository } = this.#options;
-    const offered = readableCount(state);
-    if (offered === 0) {
-      throw new SeraiError(
-        'repository-empty',
-        `repository ${repository}: the upstream offers no version of any package; what was published stays`,
-      );
-    }
-    const standing = last.state === undefined ? last.summary?.versions : readableCount(last.state);
-    if (standing === undefined || offered >= standing * minimumRemaining) return;
-    throw new SeraiError(
-      'snapshot-refused',
-      `repository ${repository}: the upstream shrank from ${standing} versions to ${offered}; what was ` +
-        'published stays. If this is meant, lower minimum_remaining of the repository for one sync',
-    );
-  }
 }
 
 /** Versions that the event of a publication names; all are counted. */
@@ -281,8 +215,7 @@ function addedTo(
 ): { readonly added?: { readonly count: number; readonly versions: readonly string[] } } {
   if (state === undefined) return {};
   const added = seen.flatMap(({ version, identity }) => {
-    const name = version.slice(0, version.indexOf('.'));
-    return identity === '' || accepted.has(`packages/${name}/${version}/opam`) ? [] : [version];
+    return identity === '' || accepted.has(`${folderOf(version)}opam`) ? [] : [version];
   });
   return added.length === 0 ? {} : { added: { count: added.length, versions: added.slice(0, ADDED_NAMED) } };
 }
@@ -303,31 +236,4 @@ function changesAnything(
 /** Facts of the files that the index has; of a version that cannot be read there are none. */
 function readableFacts(plan: IndexPlan): ReadonlyMap<string, FileFacts> {
   return byPath(plan.pieces.flatMap(({ files }) => files));
-}
-
-function derivedFacts(plan: IndexPlan): ReadonlyMap<string, FileFacts> {
-  return byPath(plan.facts.filter(({ id }) => id.startsWith('derived:')));
-}
-
-function withUnreadable(state: AcceptedState, { unreadable }: IndexPlan): AcceptedState {
-  const found = [...unreadable].map(([folder, reason]) => {
-    const place = packageIdOfPath(`${folder}opam`);
-    return { version: place === undefined ? folder : showPackageId(place.id), rule: 'unreadable', reason };
-  });
-  return { ...state, unreadable: [...state.unreadable, ...found] };
-}
-
-/** What stands in no version's place was not offered as one. */
-function readableCount({ offered, unreadable }: AcceptedState): number {
-  return offered - unreadable.filter(({ version }) => !version.includes('/')).length;
-}
-
-function sumOf(a: PlanCounts, b: PlanCounts | undefined): PlanCounts {
-  if (b === undefined) return a;
-  return {
-    filesRead: a.filesRead + b.filesRead,
-    filesParsed: a.filesParsed + b.filesParsed,
-    bytesHashed: a.bytesHashed + b.bytesHashed,
-    piecesDeflated: a.piecesDeflated + b.piecesDeflated,
-  };
 }

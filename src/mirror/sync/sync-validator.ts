@@ -2,11 +2,12 @@
  * What lets a sync ask the upstream only for what is new. It holds for the upstream that gave it, while the tree
  * that it brought is the accepted one, and while the configuration would judge the same tree alike.
  */
-import { createHash } from 'node:crypto';
+
 import { z } from 'zod';
 import type { Config, RepositoryConfig } from '../../config.ts';
 import { parseJson } from '../../json.ts';
 import type { AcceptedTree } from '../../store/catalogue.ts';
+import { digestOf } from '../digest.ts';
 
 const validatorSchema = z.object({
   upstream: z.string(),
@@ -23,9 +24,7 @@ export function encodeValidator(validator: SyncValidator): string {
 
 /** Names an accepted tree by the keys of its pieces, and by what is remembered beside them: a held change is there alone. */
 export function acceptedName({ pieces, state }: AcceptedTree): string {
-  return createHash('sha256')
-    .update(JSON.stringify([pieces, state]))
-    .digest('hex');
+  return digestOf([pieces, state]);
 }
 
 /** One that cannot be read costs one whole fetch, so it is no error. */
@@ -40,6 +39,5 @@ const FORMAT = 2;
 /** Differs when the same tree might be judged otherwise: a version that was held for a limit is looked at anew. */
 export function rulesOf(settings: RepositoryConfig, config: Config, releases: string): string {
   const { upstream: _, interval: __, archive_fallbacks: ___, ...judging } = settings;
-  const rules = JSON.stringify([FORMAT, judging, config.limits, releases]);
-  return createHash('sha256').update(rules).digest('hex');
+  return digestOf([FORMAT, judging, config.limits, releases]);
 }

@@ -4,11 +4,11 @@
  */
 import type { Clock } from '../../clock.ts';
 import type { Config, RepositoryConfig } from '../../config.ts';
-import { asSeraiError, type ErrorCode, SeraiError } from '../../errors.ts';
+import { asSeraiError, SeraiError } from '../../errors.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Catalogue, SyncState } from '../../store/catalogue.ts';
 import type { Fetcher } from '../../upstream/fetcher.ts';
-import type { Dialect, Violation } from '../../verify/dialect.ts';
+import type { Dialect } from '../../verify/dialect.ts';
 import { archiveCaches } from '../archives/archive-caches.ts';
 import { type SignedSources, signedSourcesOf } from '../archives/signed-archives.ts';
 import { refreshAdvisories } from '../fetch/advisories.ts';
@@ -23,13 +23,14 @@ import { upstreamWords } from '../fetch/upstream-words.ts';
 import { acceptTree } from '../policy/acceptance.ts';
 import { pinnableSources } from '../policy/derivation.ts';
 import { Rederivation } from '../policy/rederivation.ts';
-import { servingRules } from '../policy/serving-rules.ts';
+import { decisionsAbout, pinnedBy, releasesDigest, servingRules } from '../policy/serving-rules.ts';
 import { Strengthening } from '../policy/strengthening.ts';
 import { eventOf } from '../report/events.ts';
 import { createJudge, type Judge, judgeBy } from '../trust/judge.ts';
 import { readableTree } from './last-publication.ts';
 import { lockFetching, lockPublishing } from './locks.ts';
 import { Publisher, type PublishOutcome } from './publisher.ts';
+import { isRefusal, refusal } from './refusals.ts';
 import { acceptedName, decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
 
 export type SyncStage = 'fetching' | 'verifying' | 'publishing' | 'strengthening';
@@ -44,19 +45,6 @@ export interface SyncOptions {
   /** In place of the one that the configuration names. */
   readonly dialect?: Dialect;
 }
-
-/** Violations that an error tells of; the first are enough to see what is wrong. */
-const SHOWN_VIOLATIONS = 20;
-
-/** What the upstream sent was looked at, and is not taken. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'limit-exceeded',
-  'archive-format',
-  'tree-refused',
-  'git-refused',
-  'snapshot-refused',
-  'repository-empty',
-]);
 
 export type SyncReport =
   /** The upstream said that nothing changed. */
@@ -114,8 +102,6 @@ export class RepositorySync {
       } catch (error) {
         const failure = asSeraiError(error, 'internal', `syncing ${repository}`);
         await this.#remember(failure, before, attemptedAt);
-        // What the operator wants, and time, go on while the upstream does not.
-        await this.#rederivation.run(signal).catch(() => undefined);
         throw failure;
       }
     } finally {
@@ -144,7 +130,7 @@ export class RepositorySync {
     try {
       await catalogue.saveSyncState(repository, { ...before, attemptedAt: at, failure: { code, message } });
       // Said once, not with every try.
-      if (REFUSALS.has(code) && before?.failure?.message !== message)
+      if (isRefusal(code) && before?.failure?.message !== message)
         await catalogue.appendEvent(eventOf('refused', at, repository, { code, message }));
     } catch {
       // A store that cannot be written to is what failed, or comes second to it: the first error matters more.
@@ -159,7 +145,7 @@ export class RepositorySync {
     const { config, catalogue, repository } = this.#options;
     throwIfAborted(signal);
     progress('fetching');
-    // What the operator wants does not wait for an upstream; what is wrong with the store shows below.
+    // What the operator wants, and time, do not wait for an upstream; what is wrong with the store shows below.
     const rederived = await this.#rederivation.run(signal).catch(() => undefined);
     await refreshAdvisories({ ...this.#options, limits: config.limits, signal });
     const candidate = await this.#fetch(before, signal);
@@ -275,8 +261,8 @@ export class RepositorySync {
     progress: (stage: SyncStage) => void,
     signal: AbortSignal | undefined,
   ): Promise<PublishOutcome | undefined> {
-    const { config, catalogue, repository } = this.#options;
-    const { pinned } = await servingRules(repository, { config, catalogue });
+    const { catalogue, repository } = this.#options;
+    const pinned = pinnedBy(this.#settings);
     if (!pinned.weak && !pinned.missing) return undefined;
     const { accepted } = await this.#publisher.last();
     const archives = new Map(pinnableSources(accepted.values(), pinned));
@@ -296,7 +282,7 @@ export class RepositorySync {
     const { catalogue, config, repository } = this.#options;
     const validator = decodeValidator(text);
     if (validator === undefined || validator.upstream !== this.#origin) return undefined;
-    const { releases } = await servingRules(repository, { config, catalogue });
+    const releases = releasesDigest(await decisionsAbout(repository, catalogue));
     if (validator.rules !== rulesOf(this.#settings, config, releases)) return undefined;
     const accepted = await catalogue.accepted(repository);
     const isCurrent = accepted !== undefined && acceptedName(accepted) === validator.accepted;
@@ -309,16 +295,6 @@ function withoutHeld(signed: SignedSources, held: readonly { readonly version: s
   if (held.length === 0) return signed;
   const versions = new Set(held.map(({ version }) => version));
   return new Map([...signed].filter(([version]) => !versions.has(version)));
-}
-
-function refusal(repository: string, violations: readonly Violation[]): SeraiError {
-  const lines = violations.slice(0, SHOWN_VIOLATIONS).map(({ rule, path, commit, message, keys }) => {
-    const where = commit === undefined ? path : `${path} at ${commit}`;
-    return `${rule} ${where}: ${message}${keys.length === 0 ? '' : ` (keys: ${keys.join(', ')})`}`;
-  });
-  if (violations.length > lines.length) lines.push(`and ${violations.length - lines.length} more`);
-  const first = `repository ${repository}: the update is refused; what was published stays`;
-  return new SeraiError('snapshot-refused', [first, ...lines].join('\n  '));
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

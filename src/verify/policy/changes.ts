@@ -50,7 +50,7 @@ export function changePolicyOf(dialect: Vouching, set: Partial<ChangePolicy>): C
 }
 
 /** Milliseconds for which a version that the upstream removed is still served. */
-export const DEFAULT_KEEP_REMOVED: Readonly<Record<Vouching, number>> = {
+const DEFAULT_KEEP_REMOVED: Readonly<Record<Vouching, number>> = {
   unsigned: 90 * DAY,
   signed: 0,
   overlay: 0,

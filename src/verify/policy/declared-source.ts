@@ -18,7 +18,7 @@ export interface DeclaredSource {
 }
 
 /** Kinds that prove what they claim (HOSTILE.md, point 5). */
-export const STRONG_KINDS: ReadonlySet<HashKind> = new Set(['sha256', 'sha512']);
+const STRONG_KINDS: ReadonlySet<HashKind> = new Set(['sha256', 'sha512']);
 
 export function isStrong({ kind }: Checksum): boolean {
   return STRONG_KINDS.has(kind);

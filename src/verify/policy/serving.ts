@@ -104,11 +104,6 @@ export function prepareServing(
   };
 }
 
-/** For one version; for many of them {@link prepareServing} does the work that is the same for all once. */
-export function decideServing(version: AcceptedVersion, policy: ServingPolicy, now: number): ServingDecision {
-  return prepareServing(policy)(version, now);
-}
-
 function hold(rule: PolicyRule, reason: string): Finding {
   return { hold: { rule, reason } };
 }

@@ -5,7 +5,17 @@ import { parseChecksum } from '../../../src/opam/sources.ts';
 import { advisoryIndex, parseAdvisories } from '../../../src/verify/policy/advisories.ts';
 import type { DeclaredSource } from '../../../src/verify/policy/declared-source.ts';
 import { type PackagePattern, parsePackagePattern } from '../../../src/verify/policy/package-pattern.ts';
-import type { AcceptedVersion, ServingPolicy } from '../../../src/verify/policy/serving.ts';
+import {
+  type AcceptedVersion,
+  prepareServing,
+  type ServingDecision,
+  type ServingPolicy,
+} from '../../../src/verify/policy/serving.ts';
+
+/** For one version under a policy of its own. */
+export function decideServing(version: AcceptedVersion, policy: ServingPolicy, now: number): ServingDecision {
+  return prepareServing(policy)(version, now);
+}
 
 export function id(text: string): PackageId {
   const parsed = parsePackageId(text);

@@ -8,11 +8,20 @@ import { type DeclaredSource, pinKey } from '../../../src/verify/policy/declared
 import {
   type AcceptedVersion,
   type Denial,
-  decideServing,
   prepareServing,
   type ServingPolicy,
 } from '../../../src/verify/policy/serving.ts';
-import { checksum, FOO_ADVISORY, id, MD5, OTHER_MD5, pattern, SHA256, SHA512 } from './samples.ts';
+import {
+  checksum,
+  decideServing,
+  FOO_ADVISORY,
+  id,
+  MD5,
+  OTHER_MD5,
+  pattern,
+  SHA256,
+  SHA512,
+} from './samples.ts';
 
 const CACHE = 'https://mirror.example/public/cache';
 const PINNED: readonly Checksum[] = [

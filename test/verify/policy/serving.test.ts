@@ -3,11 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { advisoryIndex, parseAdvisories } from '../../../src/verify/policy/advisories.ts';
 import {
   type AcceptedVersion,
-  decideServing,
   prepareServing,
   type ServingPolicy,
 } from '../../../src/verify/policy/serving.ts';
-import { accepted, FOO_ADVISORY, id, MD5, OPEN, pattern, SHA256, source } from './samples.ts';
+import { accepted, decideServing, FOO_ADVISORY, id, MD5, OPEN, pattern, SHA256, source } from './samples.ts';
 
 const HOUR = 60 * 60 * 1000;
 const NOW = Date.UTC(2026, 0, 10);

@@ -3,8 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { parseOpamFile } from '../../../src/opam/parser.ts';
 import { sourcesOf } from '../../../src/opam/sources.ts';
 import { type DeclaredSource, pinKey } from '../../../src/verify/policy/declared-source.ts';
-import { decideServing, type ServingPolicy } from '../../../src/verify/policy/serving.ts';
-import { accepted, checksum, MD5, OPEN, OTHER_MD5, SHA256, SHA512, source } from './samples.ts';
+import type { ServingPolicy } from '../../../src/verify/policy/serving.ts';
+import {
+  accepted,
+  checksum,
+  decideServing,
+  MD5,
+  OPEN,
+  OTHER_MD5,
+  SHA256,
+  SHA512,
+  source,
+} from './samples.ts';
 
 const CACHE = 'https://mirror.example/public/cache';
 const PINNED = [checksum(`sha256=${'c2'.repeat(32)}`), checksum(`sha512=${'c5'.repeat(64)}`)];
