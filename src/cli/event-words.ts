@@ -18,6 +18,7 @@ const refused = z.object({ code: z.string(), message: z.string() });
 const denied = z.object({ subject: z.string(), reason: z.string().optional() });
 const released = z.object({ version: z.string(), rule: z.string(), reason: z.string() });
 const anchors = z.object({ fingerprints: z.array(z.string()), quorum: z.int() });
+const quarantined = z.object({ blob: z.string(), reason: z.string() });
 const pinned = z.object({ key: z.string(), checksums: z.array(z.string()) });
 
 const WORDS: Readonly<Record<EventKind, (detail: unknown, event: LoggedEvent) => string | undefined>> = {
@@ -39,6 +40,7 @@ const WORDS: Readonly<Record<EventKind, (detail: unknown, event: LoggedEvent) =>
     ({ fingerprints, quorum }) => `${quorum} of these root keys must have signed: ${fingerprints.join(', ')}`,
   ),
   'trust-forgotten': () => 'all that was trusted of it; the next sync begins anew',
+  'blob-quarantined': told(quarantined, ({ blob, reason }) => `${blob} was put aside: ${reason}`),
   pinned: told(pinned, ({ key, checksums }) => `${key} is ${checksums.join(' ')} from now on`),
 };
 

@@ -13,11 +13,7 @@ export class Lines {
     const end = (): void => this.#ended.abort();
     process.once('SIGTERM', end);
     process.once('SIGINT', end);
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      // A reader that went away, as in `serai log --json | head`, is no news.
-      if (error.code !== 'EPIPE') process.stderr.write(`serai: cannot write: ${error.message}\n`);
-      end();
-    });
+    process.stdout.once('error', end);
   }
 
   /** Aborted once there is no more use in lines. */

@@ -168,6 +168,6 @@ async function main(args: readonly string[]): Promise<number> {
 
 // Whoever reads what we print may stop reading, as `head` does; the work goes on to its end.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE') process.stderr.write(`serai: cannot write: ${error.message}\n`);
 });
 process.exitCode = await main(process.argv.slice(2));

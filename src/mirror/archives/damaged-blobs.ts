@@ -4,6 +4,8 @@ import type { Sha256 } from '../../hashes.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Catalogue } from '../../store/catalogue.ts';
 
+import { eventOf } from '../report/events.ts';
+
 export interface BlobKeepers {
   readonly blobs: Blobs;
   readonly catalogue: Catalogue;
@@ -14,10 +16,6 @@ export interface BlobKeepers {
 export async function putAside(id: Sha256, { blobs, catalogue, clock }: BlobKeepers): Promise<void> {
   await blobs.quarantine(id);
   await catalogue.forgetBlob(id);
-  await catalogue.appendEvent({
-    at: clock.now(),
-    repository: '',
-    kind: 'blob-quarantined',
-    detail: JSON.stringify({ blob: id, reason: 'its bytes no longer have its SHA-256' }),
-  });
+  const reason = 'its bytes no longer have its SHA-256';
+  await catalogue.appendEvent(eventOf('blob-quarantined', clock.now(), '', { blob: id, reason }));
 }

@@ -22,6 +22,8 @@ export const EVENT_KINDS = [
   'trust-forgotten',
   /** Strong hashes of an archive were found, and are demanded for ever. */
   'pinned',
+  /** A stored blob no longer had its hash, and was put aside. */
+  'blob-quarantined',
 ] as const;
 
 export type EventKind = (typeof EVENT_KINDS)[number];
