@@ -2,20 +2,32 @@
 import type Database from 'better-sqlite3';
 import { SeraiError } from '../errors.ts';
 import { type Checksum, type Sha256, showChecksum } from '../hashes.ts';
-import type { Archive, ArchiveDeclaration, ListedArchive } from './catalogue.ts';
+import type { Archive, ArchiveDeclaration, ListedArchive, PublishedDeclaration } from './catalogue.ts';
 import { canonicalSet, showChecksums } from './checksum-set.ts';
 import type { KnownBlobTable } from './known-blobs.ts';
-import { checksumsIn, integerIn, optionalIntegerIn, optionalSha256In, type Row, textListIn } from './rows.ts';
+import {
+  checksumsIn,
+  integerIn,
+  optionalIntegerIn,
+  optionalSha256In,
+  type Row,
+  textIn,
+  textListIn,
+} from './rows.ts';
 
 const ARCHIVE_COLUMNS = 'archive.id, archive.checksums, archive.size, blob.sha256 AS blob_id';
 
 export class ArchiveTable {
   readonly #blobs: KnownBlobTable;
-  readonly #byIdentity: Database.Statement<[string, number], Row>;
+  readonly #insertMissing: Database.Statement<[string]>;
+  readonly #newest: Database.Statement<[], unknown>;
+  readonly #idsOf: Database.Statement<[string], Row>;
   readonly #byId: Database.Statement<[number], Row>;
-  readonly #insert: Database.Statement<[string, number | null], Row>;
-  readonly #insertChecksum: Database.Statement<[string, string, number]>;
-  readonly #list: Database.Statement<[number, number, string]>;
+  readonly #insertChecksums: Database.Statement<[string]>;
+  readonly #list: Database.Statement<[number, string]>;
+  readonly #declare: Database.Statement<[number, string]>;
+  readonly #declaringPieces: Database.Statement<[string, string, number], Row>;
+  readonly #namingPieces: Database.Statement<[string, string, string], Row>;
   readonly #listed: Database.Statement<[string, string, string], Row>;
   readonly #declaring: Database.Statement<[string, string], Row>;
   readonly #setWithdrawn: Database.Statement<[number, number, number]>;
@@ -23,19 +35,45 @@ export class ArchiveTable {
 
   constructor(database: Database.Database, blobs: KnownBlobTable) {
     this.#blobs = blobs;
-    this.#byIdentity = database.prepare(
-      'SELECT id FROM archive WHERE checksums = ? AND ifnull(size, -1) = ?',
+    // Rows are handed over as JSON, all at once: the first publication declares 11,496 archives.
+    this.#insertMissing = database.prepare(
+      `INSERT INTO archive (checksums, size)
+       SELECT row.value ->> 0, nullif(row.value ->> 1, -1) FROM json_each(?) AS row
+       WHERE NOT EXISTS (
+         SELECT 1 FROM archive AS known
+         WHERE known.checksums = row.value ->> 0 AND ifnull(known.size, -1) = row.value ->> 1
+       )`,
+    );
+    this.#newest = database.prepare<[], unknown>('SELECT ifnull(max(id), 0) FROM archive').pluck();
+    this.#idsOf = database.prepare(
+      `SELECT row.key AS "index", archive.id FROM json_each(?) AS row
+       JOIN archive ON archive.checksums = row.value ->> 0 AND ifnull(archive.size, -1) = row.value ->> 1`,
     );
     this.#byId = database.prepare(
       `SELECT ${ARCHIVE_COLUMNS} FROM archive LEFT JOIN blob ON blob.id = archive.blob WHERE archive.id = ?`,
     );
-    this.#insert = database.prepare('INSERT INTO archive (checksums, size) VALUES (?, ?) RETURNING id');
-    this.#insertChecksum = database.prepare(
-      'INSERT INTO archive_checksum (kind, hex, archive) VALUES (?, ?, ?)',
+    this.#insertChecksums = database.prepare(
+      `INSERT INTO archive_checksum (hex, kind, archive)
+       SELECT row.value ->> 0, row.value ->> 1, row.value ->> 2 FROM json_each(?) AS row`,
     );
     this.#list = database.prepare(
-      `INSERT INTO listing (repository, archive, sources) VALUES (?, ?, ?)
+      `INSERT INTO listing (repository, archive, sources)
+       SELECT ?, row.value ->> 0, row.value ->> 1 FROM json_each(?) AS row WHERE true
        ON CONFLICT (archive, repository) DO UPDATE SET sources = excluded.sources, withdrawn = 0`,
+    );
+    this.#declare = database.prepare(
+      `INSERT OR IGNORE INTO declared (archive, repository, piece)
+       SELECT row.value ->> 0, ?, piece.id FROM json_each(?) AS row JOIN piece ON piece.key = row.value ->> 1`,
+    );
+    const declaredBy = `JOIN declared ON declared.archive = archive.id
+         AND declared.repository = (SELECT id FROM repository WHERE name = ?)
+       JOIN piece ON piece.id = declared.piece`;
+    this.#declaringPieces = database.prepare(
+      `SELECT piece.key FROM archive ${declaredBy} WHERE archive.checksums = ? AND ifnull(archive.size, -1) = ?`,
+    );
+    this.#namingPieces = database.prepare(
+      `SELECT DISTINCT piece.key FROM archive_checksum AS wanted JOIN archive ON archive.id = wanted.archive
+       ${declaredBy} WHERE wanted.kind = ? AND wanted.hex = ?`,
     );
     this.#listed = database.prepare(
       `SELECT ${ARCHIVE_COLUMNS}, listing.sources
@@ -61,20 +99,43 @@ export class ArchiveTable {
   }
 
   /**
-   * Lists what one publication declares. When several of its packages declare the same archive, the sources
-   * of all are kept, in their order; what an earlier publication gave is replaced.
+   * Lists what one publication declares, after its pieces were saved. When several of its packages declare the same
+   * archive, the sources of all are kept, in their order; what an earlier publication gave is replaced.
    */
-  list(repository: number, declarations: readonly ArchiveDeclaration[]): void {
-    const sourcesOf = new Map<number, Set<string>>();
-    for (const declaration of declarations) {
-      const archive = this.#rowOf(declaration);
-      const sources = sourcesOf.get(archive) ?? new Set<string>();
-      for (const source of declaration.sources) sources.add(source);
-      sourcesOf.set(archive, sources);
+  list(repository: number, declarations: readonly PublishedDeclaration[]): void {
+    if (declarations.length === 0) return;
+    const identities = declarations.map(identityOf);
+    const ids = this.#recordAll(identities);
+    const listings = new Map<number, Set<string>>();
+    const declared: (readonly [archive: number, piece: string])[] = [];
+    for (const [index, { sources, pieces = [] }] of declarations.entries()) {
+      const archive = ids[index] ?? 0;
+      const known = listings.get(archive) ?? new Set<string>();
+      for (const source of sources) known.add(source);
+      listings.set(archive, known);
+      for (const piece of pieces) declared.push([archive, piece]);
     }
-    for (const [archive, sources] of sourcesOf) {
-      this.#list.run(repository, archive, JSON.stringify([...sources]));
-    }
+    const rows = [...listings].map(([archive, sources]) => [archive, JSON.stringify([...sources])]);
+    this.#list.run(repository, JSON.stringify(rows));
+    this.#declare.run(repository, JSON.stringify(declared));
+  }
+
+  /** The keys of the pieces with which the repository published each of these, in no order. */
+  declaring(
+    repository: string,
+    declarations: readonly Pick<ArchiveDeclaration, 'checksums' | 'size'>[],
+  ): readonly (readonly string[])[] {
+    return declarations.map((declaration) => {
+      const { text, size } = identityOf(declaration);
+      return this.#declaringPieces.all(repository, text, size).map((row) => textIn(row, 'key'));
+    });
+  }
+
+  /** The keys of the pieces with which the repository published an archive that has the checksum, for each. */
+  naming(repository: string, checksums: readonly Checksum[]): readonly (readonly string[])[] {
+    return checksums.map(({ kind, hex }) =>
+      this.#namingPieces.all(repository, kind, hex).map((row) => textIn(row, 'key')),
+    );
   }
 
   /** Every archive that declares all of the checksums, of whatever size. Before `list`, which takes it back. */
@@ -150,24 +211,40 @@ export class ArchiveTable {
     }
   }
 
-  #rowOf(declaration: ArchiveDeclaration): number {
-    const checksums = canonicalSet(declaration.checksums);
-    if (checksums.length === 0) {
-      // All archives without a checksum would be one and the same.
-      throw new SeraiError(
-        'internal',
-        `an archive without checksums is published: ${declaration.sources.join(' ')}`,
-      );
+  /** The rows of these archives, made where there are none. */
+  #recordAll(identities: readonly Identity[]): readonly number[] {
+    const distinct = new Map(identities.map(({ text, size }) => [`${size} ${text}`, [text, size]]));
+    const newestBefore = Number(this.#newest.get());
+    this.#insertMissing.run(JSON.stringify([...distinct.values()]));
+    const ids: number[] = new Array(identities.length).fill(0);
+    const keys = JSON.stringify(identities.map(({ text, size }) => [text, size]));
+    for (const row of this.#idsOf.all(keys)) ids[integerIn(row, 'index')] = integerIn(row, 'id');
+    const checksums = new Map<string, readonly [hex: string, kind: string, archive: number]>();
+    for (const [index, { set }] of identities.entries()) {
+      const id = ids[index] ?? 0;
+      if (id <= newestBefore) continue;
+      for (const { kind, hex } of set) checksums.set(`${hex} ${kind} ${id}`, [hex, kind, id]);
     }
-    const identity = showChecksums(checksums);
-    const known = this.#byIdentity.get(identity, declaration.size ?? -1);
-    if (known !== undefined) return integerIn(known, 'id');
-    const inserted = this.#insert.get(identity, declaration.size ?? null);
-    if (inserted === undefined) throw new SeraiError('internal', `the archive ${identity} was not recorded`);
-    const id = integerIn(inserted, 'id');
-    for (const { kind, hex } of checksums) this.#insertChecksum.run(kind, hex, id);
-    return id;
+    // In the order of the key, each goes behind the one before; in any other, all over the table.
+    const rows = [...checksums.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+    if (rows.length > 0) this.#insertChecksums.run(JSON.stringify(rows));
+    return ids;
   }
+}
+
+interface Identity {
+  readonly set: readonly Checksum[];
+  /** The set as one text. */
+  readonly text: string;
+  /** Signed, in bytes; -1 where none is. */
+  readonly size: number;
+}
+
+function identityOf({ checksums, size }: Pick<ArchiveDeclaration, 'checksums' | 'size'>): Identity {
+  const set = canonicalSet(checksums);
+  // All archives without a checksum would be one and the same.
+  if (set.length === 0) throw new SeraiError('internal', 'an archive without checksums is published');
+  return { set, text: showChecksums(set), size: size ?? -1 };
 }
 
 function toArchive(row: Row): Archive {

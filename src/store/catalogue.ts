@@ -23,12 +23,18 @@ export interface ArchiveDeclaration {
   readonly sources: readonly string[];
 }
 
+/** What one publication declares, with the pieces that it stands in. */
+export interface PublishedDeclaration extends ArchiveDeclaration {
+  /** Keys of pieces of the snapshot that is published; those with which it was published before are known. */
+  readonly pieces?: readonly string[];
+}
+
 /** An archive as one repository lists it. */
 export interface ListedArchive extends Archive {
   readonly sources: readonly string[];
 }
 
-/** A run of a snapshot's index.tar.gz that is compressed on its own and shared between snapshots. */
+/** A run of a snapshot's index.tar.gz that is compressed on its own and shared between snapshots: where it lies. */
 export interface Piece {
   /** Names the files in it: see mirror/index/pieces.ts. */
   readonly key: string;
@@ -39,7 +45,13 @@ export interface Piece {
   /** Of the tar bytes before compression. */
   readonly rawLength: number;
   readonly crc32: number;
-  /** What the mirror knows of the files in it; opaque here. */
+}
+
+/** What is in a piece. Read apart from where it lies: there is a thousand times more of it. */
+export interface PieceContent {
+  /** Its files, a line each as `sha256sum` prints it, in the order of the tar; opaque here. */
+  readonly listing: string;
+  /** What the mirror knows of the files beside that; opaque here. */
   readonly facts: string;
 }
 
@@ -65,9 +77,9 @@ export interface Publication {
   readonly repository: string;
   readonly snapshot: Snapshot;
   /** Pieces that the catalogue may not know yet. */
-  readonly pieces: readonly Piece[];
+  readonly pieces: readonly (Piece & PieceContent)[];
   /** What the new pieces declare; archives that the repository lists already stay listed. */
-  readonly archives: readonly ArchiveDeclaration[];
+  readonly archives: readonly PublishedDeclaration[];
   /** Archives that the repository listed and must not answer for any more, until one is declared again. */
   readonly withdrawn?: readonly ArchiveDeclaration[];
   /**
@@ -196,6 +208,20 @@ export interface Catalogue {
   snapshots(repository: string, limit: number): Promise<readonly Snapshot[]>;
   /** Those of `keys` that are known, by key. */
   pieces(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>>;
+  /** Of those of `keys` that are known, their listings alone, by key. */
+  listings(keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Of those of `keys` that are known, all that is in them, by key. */
+  contents(keys: readonly string[]): Promise<ReadonlyMap<string, PieceContent>>;
+  /**
+   * For each declaration, the keys of all pieces with which this repository ever published it: the same set of
+   * checksums with the same size.
+   */
+  declaring(
+    repository: string,
+    declarations: readonly Pick<ArchiveDeclaration, 'checksums' | 'size'>[],
+  ): Promise<readonly (readonly string[])[]>;
+  /** For each checksum, the keys of all pieces with which this repository ever published an archive that has it. */
+  naming(repository: string, checksums: readonly Checksum[]): Promise<readonly (readonly string[])[]>;
   trusted(repository: string): Promise<string | undefined>;
   /** Replaces the trusted state beside a publication, for a decision of a person; the event goes with it. */
   saveTrusted(repository: string, trusted: string, event: EventInput): Promise<void>;

@@ -195,8 +195,35 @@ CREATE TABLE feed (
 ) STRICT;
 `;
 
+const THIRD = `
+-- What is in a piece is listed apart from what is known of it: a publication reads all listings, and of the
+-- facts only those of pieces that change. Facts were [path, id, size, sha256, archives, others] for each file.
+ALTER TABLE piece ADD COLUMN listing TEXT NOT NULL DEFAULT '';
+UPDATE piece SET
+  listing = (
+    SELECT group_concat(file.value ->> '$[3]' || '  ' || (file.value ->> '$[0]') || char(10), '' ORDER BY file.key)
+    FROM json_each(piece.facts) AS file
+  ),
+  facts = (
+    SELECT json_group_array(
+      json_array(file.value ->> '$[1]', file.value ->> '$[2]', json(file.value -> '$[4]'), json(file.value -> '$[5]'))
+      ORDER BY file.key)
+    FROM json_each(piece.facts) AS file
+  )
+WHERE json_type(facts) = 'array' AND json_array_length(facts) > 0;
+
+-- Which pieces a repository published an archive with. Rows of pieces from before this step are missing, and come
+-- with the next publication.
+CREATE TABLE declared (
+  archive INTEGER NOT NULL REFERENCES archive (id),
+  repository INTEGER NOT NULL REFERENCES repository (id),
+  piece INTEGER NOT NULL REFERENCES piece (id),
+  PRIMARY KEY (archive, repository, piece)
+) STRICT, WITHOUT ROWID;
+`;
+
 /** SQL texts; the first takes an empty file to version 1, and so on. */
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND];
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD];
 
 /**
  * Brings the database to the version of the last step. Each step is one transaction under the write lock, so

@@ -1,7 +1,7 @@
 /** The pieces of compressed index that trees share, and a tree's list of them. */
 import type Database from 'better-sqlite3';
 import { SeraiError } from '../errors.ts';
-import type { Piece } from './catalogue.ts';
+import type { Piece, PieceContent } from './catalogue.ts';
 import { integerIn, type Row, sha256In, textIn, textListIn } from './rows.ts';
 
 /**
@@ -24,53 +24,76 @@ export function pieceListIn(row: Row, owner: string): readonly string[] {
   );
 }
 
+/** Each statement takes keys as a JSON array: one for all pieces of a tree, not one for each. */
 export class PieceTable {
-  readonly #byKey: Database.Statement<[string], Row>;
-  readonly #save: Database.Statement<[Piece]>;
+  readonly #places: Database.Statement<[string], Row>;
+  readonly #listings: Database.Statement<[string], Row>;
+  readonly #contents: Database.Statement<[string], Row>;
+  readonly #rows: Database.Statement<[string], Row>;
+  readonly #known: Database.Statement<[string], Row>;
+  readonly #save: Database.Statement<[Piece & PieceContent]>;
 
   constructor(database: Database.Database) {
-    this.#byKey = database.prepare('SELECT * FROM piece WHERE key = ?');
+    const from = 'FROM json_each(?) AS wanted JOIN piece ON piece.key = wanted.value';
+    this.#places = database.prepare(`SELECT piece.key, blob, "offset", length, raw_length, crc32 ${from}`);
+    this.#listings = database.prepare(`SELECT piece.key, listing ${from}`);
+    this.#contents = database.prepare(`SELECT piece.key, listing, facts ${from}`);
+    this.#rows = database.prepare(
+      `SELECT count(*) AS piece_count, json_group_array(piece.id ORDER BY wanted.key) AS piece_rows ${from}`,
+    );
+    this.#known = database.prepare('SELECT raw_length, crc32 FROM piece WHERE key = ?');
     this.#save = database.prepare(
-      `INSERT INTO piece (key, blob, "offset", length, raw_length, crc32, facts)
-       VALUES (@key, @blob, @offset, @length, @rawLength, @crc32, @facts)
+      `INSERT INTO piece (key, blob, "offset", length, raw_length, crc32, listing, facts)
+       VALUES (@key, @blob, @offset, @length, @rawLength, @crc32, @listing, @facts)
        ON CONFLICT (key) DO UPDATE SET blob = excluded.blob, "offset" = excluded."offset",
-         length = excluded.length, facts = excluded.facts`,
+         length = excluded.length, listing = excluded.listing, facts = excluded.facts`,
     );
   }
 
   find(keys: readonly string[]): ReadonlyMap<string, Piece> {
-    const found = new Map<string, Piece>();
-    for (const key of keys) {
-      const row = this.#byKey.get(key);
-      if (row !== undefined) found.set(key, toPiece(row));
-    }
-    return found;
+    return byKey(this.#places.all(JSON.stringify(keys)), toPiece);
+  }
+
+  listings(keys: readonly string[]): ReadonlyMap<string, string> {
+    return byKey(this.#listings.all(JSON.stringify(keys)), (row) => textIn(row, 'listing'));
+  }
+
+  contents(keys: readonly string[]): ReadonlyMap<string, PieceContent> {
+    return byKey(this.#contents.all(JSON.stringify(keys)), (row) => ({
+      listing: textIn(row, 'listing'),
+      facts: textIn(row, 'facts'),
+    }));
   }
 
   /**
    * A known piece moves to its new place, as after its blob was lost. The same key for other tar bytes is
    * refused: it would change every older tree that has the piece.
    */
-  save(piece: Piece): void {
-    const known = this.#byKey.get(piece.key);
-    if (known !== undefined) {
-      const { rawLength, crc32 } = toPiece(known);
-      if (rawLength !== piece.rawLength || crc32 !== piece.crc32) {
-        throw new SeraiError('internal', `the piece ${piece.key} is published again with other bytes`);
-      }
+  save(piece: Piece & PieceContent): void {
+    const known = this.#known.get(piece.key);
+    if (
+      known !== undefined &&
+      (integerIn(known, 'raw_length') !== piece.rawLength || integerIn(known, 'crc32') !== piece.crc32)
+    ) {
+      throw new SeraiError('internal', `the piece ${piece.key} is published again with other bytes`);
     }
     this.#save.run(piece);
   }
 
   /** What a column `pieces` keeps of a list; throws `internal` for a piece that nobody saved. */
   rowsOf(keys: readonly string[], owner: string): string {
-    const rows = keys.map((key) => {
-      const row = this.#byKey.get(key);
-      if (row === undefined) throw new SeraiError('internal', `${owner} names the unknown piece ${key}`);
-      return integerIn(row, 'id');
-    });
-    return JSON.stringify(rows);
+    const row = this.#rows.get(JSON.stringify(keys));
+    if (row !== undefined && integerIn(row, 'piece_count') === keys.length) return textIn(row, 'piece_rows');
+    const known = this.find(keys);
+    throw new SeraiError(
+      'internal',
+      `${owner} names the unknown piece ${keys.find((key) => !known.has(key))}`,
+    );
   }
+}
+
+function byKey<Value>(rows: readonly Row[], read: (row: Row) => Value): ReadonlyMap<string, Value> {
+  return new Map(rows.map((row) => [textIn(row, 'key'), read(row)]));
 }
 
 function toPiece(row: Row): Piece {
@@ -81,6 +104,5 @@ function toPiece(row: Row): Piece {
     length: integerIn(row, 'length'),
     rawLength: integerIn(row, 'raw_length'),
     crc32: integerIn(row, 'crc32'),
-    facts: textIn(row, 'facts'),
   };
 }

@@ -8,6 +8,7 @@ import type { Checksum, Sha256 } from '../hashes.ts';
 import type {
   AcceptedTree,
   Archive,
+  ArchiveDeclaration,
   Catalogue,
   Decision,
   EventInput,
@@ -15,6 +16,7 @@ import type {
   ListedArchive,
   LoggedEvent,
   Piece,
+  PieceContent,
   Pin,
   Publication,
   Snapshot,
@@ -81,6 +83,27 @@ class SqliteCatalogue implements Catalogue {
 
   pieces(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>> {
     return this.#read('find pieces', () => this.#tables.pieces.find(keys));
+  }
+
+  listings(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#read('find listings of pieces', () => this.#tables.pieces.listings(keys));
+  }
+
+  contents(keys: readonly string[]): Promise<ReadonlyMap<string, PieceContent>> {
+    return this.#read('find what is in pieces', () => this.#tables.pieces.contents(keys));
+  }
+
+  declaring(
+    repository: string,
+    declarations: readonly Pick<ArchiveDeclaration, 'checksums' | 'size'>[],
+  ): Promise<readonly (readonly string[])[]> {
+    return this.#read('find what declares archives', () =>
+      this.#tables.archives.declaring(repository, declarations),
+    );
+  }
+
+  naming(repository: string, checksums: readonly Checksum[]): Promise<readonly (readonly string[])[]> {
+    return this.#read('find what names checksums', () => this.#tables.archives.naming(repository, checksums));
   }
 
   trusted(repository: string): Promise<string | undefined> {

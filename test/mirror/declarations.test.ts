@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Checksum } from '../../src/hashes.ts';
 import { declarationKey, declarationsOf } from '../../src/mirror/archives/declarations.ts';
-import type { FileFacts } from '../../src/mirror/index/file-facts.ts';
+import { type FileFacts, listingOf } from '../../src/mirror/index/file-facts.ts';
+import { pieceKey } from '../../src/mirror/index/pieces.ts';
 import { sha256Of } from '../../src/mirror/index/snapshot-id.ts';
+import { StandingTree } from '../../src/mirror/index/standing-tree.ts';
 import { checksumOf, repositoryOf, sha256, version } from '../support/tree-builder.ts';
 import { startUpstream, TestMirror } from './test-mirror.ts';
 
@@ -105,7 +107,7 @@ describe('sets of checksums', () => {
     expect(declarationKey({ checksums: [one], size: 1 })).not.toBe(declarationKey({ checksums: [one] }));
   });
 
-  test('keep a bounded number of addresses', () => {
+  test('keep a bounded number of addresses', async () => {
     const sources = Array.from({ length: 100 }, (_, index) => `https://${index}.example/`);
     const file: FileFacts = {
       path: 'packages/a/a.1/opam',
@@ -115,7 +117,19 @@ describe('sets of checksums', () => {
       archives: [{ checksums: [of('one')], sources }],
       others: [],
     };
-    const [declared] = declarationsOf([{ files: [file] }], () => true);
-    expect(declared?.sources).toEqual(sources.slice(0, 16));
+    const files = [file];
+    const listing = listingOf(files);
+    const piece = { key: pieceKey(listing), listing, files };
+    const nothing = { contents: async () => new Map(), declaring: async () => [] };
+    const { declared, difference } = await declarationsOf({
+      repository: 'default',
+      catalogue: nothing,
+      tree: new StandingTree([piece], nothing),
+      entering: [piece],
+      leaving: [],
+      bind: (each) => each,
+    });
+    expect(declared.map((each) => each.sources)).toEqual([sources.slice(0, 16)]);
+    expect(difference).toBe(1);
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import {
-  decodeFacts,
-  encodeFacts,
+  decodeContent,
+  encodeContent,
   type FileFacts,
   findFacts,
   sameBytes,
@@ -100,17 +100,26 @@ describe('a file that cannot be served says why, with line and column', () => {
 test('facts survive the catalogue', () => {
   const content = Object.values(version('a.1'))[0] ?? '';
   const all = [facts(content, opamPath('a.1')), facts('\xff', 'packages/a/a.1/files/x')];
-  expect(decodeFacts(encodeFacts(all))).toEqual(all);
+  expect(decodeContent(encodeContent(all))).toEqual(all);
 });
 
-test.each(['', 'not JSON', '{}', '[[]]', '[["p","md5:00",0,"00",[]]]', `[["p","sha256:00",-1,"${HEX}",[]]]`])(
-  'facts that cannot be read back are store-corrupt: %s',
-  async (text) => {
-    expect(await failureOf(Promise.resolve().then(() => decodeFacts(text)))).toMatchObject({
-      code: 'store-corrupt',
-    });
-  },
-);
+const LISTING = `${HEX}  packages/a/a.1/opam\n`;
+
+test.each([
+  ['no JSON', '', LISTING],
+  ['no JSON at all', 'not JSON', LISTING],
+  ['no list', '{}', LISTING],
+  ['an empty row', '[[]]', LISTING],
+  ['an id of no kind', '[["md5:00",0,[],[]]]', LISTING],
+  ['a negative size', '[["sha256:00",-1,[],[]]]', LISTING],
+  ['fewer rows than lines', '[]', LISTING],
+  ['more rows than lines', '[["sha256:00",0,[],[]],["sha256:00",0,[],[]]]', LISTING],
+  ['a line without its end', '[["sha256:00",0,[],[]]]', LISTING.trimEnd()],
+  ['a line without a hash', '[["sha256:00",0,[],[]]]', 'packages/a/a.1/opam\n'],
+])('facts that cannot be read back are store-corrupt: %s', async (_, text, listing) => {
+  const decoding = Promise.resolve().then(() => decodeContent({ listing, facts: text }));
+  expect(await failureOf(decoding)).toMatchObject({ code: 'store-corrupt' });
+});
 
 test('a file is known by its id, and by its SHA-256 whatever kind of tree it stood in', () => {
   const known: FileFacts = { ...facts('x'), id: 'git:0123' };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { divide, listingLine, pieceKey } from '../../src/mirror/index/pieces.ts';
+import { listingLine, listingOf } from '../../src/mirror/index/file-facts.ts';
+import { divide, pieceKey } from '../../src/mirror/index/pieces.ts';
 import { sha256Of } from '../../src/mirror/index/snapshot-id.ts';
 import { compareBytewise } from '../../src/opam/tree.ts';
 
@@ -86,6 +87,8 @@ test('a key is the SHA-256 of what sha256sum prints', () => {
   expect(listingLine(file)).toBe(
     '434728a410a78f56fc1b5899c3593436e61ab0c731e9072d95e96db290205e53  packages/a/a.1/opam\n',
   );
-  expect(pieceKey([file])).toBe(sha256Of(Buffer.from(listingLine(file))));
-  expect(pieceKey([file])).not.toBe(pieceKey([{ ...file, path: 'packages/a/a.2/opam' }]));
+  expect(pieceKey(listingOf([file]))).toBe(sha256Of(Buffer.from(listingLine(file))));
+  expect(pieceKey(listingOf([file]))).not.toBe(
+    pieceKey(listingOf([{ ...file, path: 'packages/a/a.2/opam' }])),
+  );
 });

@@ -4,15 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import { planIndex } from '../../src/mirror/index/index-plan.ts';
 import { snapshotId } from '../../src/mirror/index/snapshot-id.ts';
+import { StandingTree } from '../../src/mirror/index/standing-tree.ts';
 import { readFile } from '../../src/opam/tree.ts';
-import {
-  allPaths,
-  type Files,
-  manyPackages,
-  repositoryOf,
-  treeOf,
-  writeFolder,
-} from '../support/tree-builder.ts';
+import { type Files, manyPackages, repositoryOf, treeOf, writeFolder } from '../support/tree-builder.ts';
 import { TestMirror, temporaryFolder } from './test-mirror.ts';
 
 /** SIGNED-FORMAT.md, point 11, by coreutils alone. */
@@ -26,14 +20,19 @@ async function byCoreutils(files: Files): Promise<string> {
 
 async function idOf(files: Files): Promise<string> {
   const tree = treeOf(files);
-  const { pieces } = await planIndex({
-    tree,
-    paths: allPaths(tree).filter((path) => path !== 'repo' && !path.startsWith('seal/')),
+  const nothing = { contents: async () => new Map() };
+  const { tree: planned } = await planIndex({
+    standing: new StandingTree([], nothing),
+    fresh: [...tree.files.values()].filter(({ path }) => path !== 'repo' && !path.startsWith('seal/')),
+    gone: [],
+    read: (paths) => tree.read(paths),
+    readStanding: () => (paths) => tree.read(paths),
     known: new Map(),
+    catalogue: nothing,
     limits: DEFAULT_LIMITS,
     ready: async () => new Map(),
   });
-  return snapshotId(pieces, tree.files.has('repo') ? await readFile(tree, 'repo') : undefined);
+  return snapshotId(planned.pieces, tree.files.has('repo') ? await readFile(tree, 'repo') : undefined);
 }
 
 const opam = 'opam-version: "2.0"\n';

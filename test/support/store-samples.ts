@@ -6,6 +6,7 @@ import type {
   EventInput,
   FirstSeen,
   Piece,
+  PieceContent,
   Pin,
   Publication,
 } from '../../src/store/catalogue.ts';
@@ -33,7 +34,7 @@ export const SAMPLE_BYTES: Uint8Array = new Uint8Array(Buffer.concat([...sampleC
 
 export const SAMPLE_ID: Sha256 = sha256Of(SAMPLE_BYTES);
 
-export function samplePiece(name: string): Piece {
+export function samplePiece(name: string): Piece & PieceContent {
   return {
     key: `key of ${name}`,
     blob: sha256Of(`blob of ${name}`),
@@ -41,8 +42,14 @@ export function samplePiece(name: string): Piece {
     length: name.length,
     rawLength: 10 * name.length,
     crc32: 4_294_967_295,
+    listing: `listing of ${name}`,
     facts: JSON.stringify({ name }),
   };
+}
+
+/** Where the piece lies, without what is in it. */
+export function placeOf({ listing: _, facts: __, ...place }: Piece & PieceContent): Piece {
+  return place;
 }
 
 export function sampleArchive(name: string): ArchiveDeclaration {

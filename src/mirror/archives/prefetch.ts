@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { asSeraiError, type ErrorCode, SeraiError } from '../../errors.ts';
 import { showChecksum } from '../../hashes.ts';
 import type { Catalogue, ListedArchive } from '../../store/catalogue.ts';
-import { decodeFacts } from '../index/file-facts.ts';
+import { decodeContent } from '../index/file-facts.ts';
 import type { Archives } from './archives.ts';
 import { archivesIn, declarationKey } from './declarations.ts';
 
@@ -106,11 +106,11 @@ async function orAborted(work: Promise<void>, signal: AbortSignal | undefined): 
 async function listAll({ repository, catalogue }: PrefetchOptions): Promise<readonly ListedArchive[]> {
   const snapshot = await catalogue.currentSnapshot(repository);
   if (snapshot === undefined) return [];
-  const pieces = await catalogue.pieces(snapshot.pieces);
+  const contents = await catalogue.contents(snapshot.pieces);
   const listed = new Map<number, ListedArchive>();
   const seen = new Set<string>();
-  for (const piece of pieces.values()) {
-    for (const declaration of archivesIn([{ files: decodeFacts(piece.facts) }])) {
+  for (const content of contents.values()) {
+    for (const declaration of archivesIn([{ files: decodeContent(content) }])) {
       const key = declarationKey(declaration);
       const [first] = declaration.checksums;
       if (seen.has(key) || first === undefined) continue;

@@ -2,16 +2,11 @@
 import { type Checksum, showChecksum } from '../../hashes.ts';
 import { packageIdOfPath, showPackageId } from '../../opam/package-id.ts';
 import { parseChecksum } from '../../opam/sources.ts';
-import type { ArchiveDeclaration, Catalogue } from '../../store/catalogue.ts';
+import type { Catalogue } from '../../store/catalogue.ts';
 import type { SignedSource, Verdict } from '../../verify/dialect.ts';
 import type { FileFacts } from '../index/file-facts.ts';
+import type { PieceFiles } from '../index/standing-tree.ts';
 import { readVerdict } from '../trust/verdict-memory.ts';
-import { archivesIn } from './declarations.ts';
-
-interface Holder {
-  readonly key: string;
-  readonly files: readonly FileFacts[];
-}
 
 /** What the signers of each version stand for, by `name.version`; empty where nothing is signed. */
 export type SignedSources = ReadonlyMap<string, readonly SignedSource[]>;
@@ -37,10 +32,10 @@ export async function storedSignedSources(
   return signed;
 }
 
-/** The pieces with each archive bound to its signed size and hashes (SIGNED-FORMAT.md, points 8 and 9). */
-export function bindSigned(pieces: readonly Holder[], signed: SignedSources): readonly Holder[] {
-  if (signed.size === 0) return pieces;
-  return pieces.map((piece) => ({ ...piece, files: piece.files.map((file) => bindFile(file, signed)) }));
+/** The piece with each archive bound to its signed size and hashes (SIGNED-FORMAT.md, points 8 and 9). */
+export function bindSigned(piece: PieceFiles, signed: SignedSources): PieceFiles {
+  if (signed.size === 0) return piece;
+  return { ...piece, files: piece.files.map((file) => bindFile(file, signed)) };
 }
 
 function bindFile(file: FileFacts, bySigners: SignedSources): FileFacts {
@@ -61,18 +56,4 @@ function bindFile(file: FileFacts, bySigners: SignedSources): FileFacts {
 function union(declared: readonly Checksum[], signed: readonly Checksum[]): Checksum[] {
   const known = new Set(declared.map((checksum) => showChecksum(checksum)));
   return [...declared, ...signed.filter((checksum) => !known.has(showChecksum(checksum)))];
-}
-
-/** Of these archives those that no served file declares with any of their checksums. */
-export function undeclared(
-  archives: readonly ArchiveDeclaration[],
-  served: readonly Holder[],
-): ArchiveDeclaration[] {
-  if (archives.length === 0) return [];
-  const standing = new Set<string>();
-  for (const archive of archivesIn(served))
-    for (const checksum of archive.checksums) standing.add(showChecksum(checksum));
-  return archives.filter(
-    ({ checksums }) => !checksums.some((checksum) => standing.has(showChecksum(checksum))),
-  );
 }

@@ -21,6 +21,7 @@ import { SNAPSHOT_TAG } from '../../verify/signed/tag-messages.ts';
 import type { SignedSources } from '../archives/signed-archives.ts';
 import type { FileFacts } from '../index/file-facts.ts';
 import type { RuledVersion } from '../policy/derivation.ts';
+import type { KnownStep } from '../policy/offer.ts';
 import { tagOf } from './git-candidate.ts';
 import { openRepository } from './open-tree.ts';
 
@@ -43,6 +44,8 @@ export interface ChangedCandidate {
   readonly tree: Tree;
   /** Where the upstream is git; the repository is open as long as the tree is. */
   readonly git?: { readonly commit: string; readonly repository: GitRepository };
+  /** Where it is known what changed since the candidate that was accepted last: the tree is that alone. */
+  readonly step?: KnownStep;
   /** Makes the next request conditional once this candidate was accepted. */
   readonly validator?: string;
   /** Facts of its files, by path, where they are known already: of an overlay. */

@@ -11,7 +11,7 @@ import type { Catalogue, FirstSeen, Snapshot } from '../../store/catalogue.ts';
 import type { SignedSource } from '../../verify/dialect.ts';
 import { type SignedSources, storedSignedSources } from '../archives/signed-archives.ts';
 import { digestOf } from '../digest.ts';
-import { decodeFacts, type FileFacts } from '../index/file-facts.ts';
+import { decodeContent, type FileFacts } from '../index/file-facts.ts';
 import { type PieceSource, type PiecesTree, readPiecesTree } from '../index/pieces-tree.ts';
 import { filesByVersion, packageNameOf } from '../index/version-files.ts';
 import { decodeAcceptedState } from '../policy/accepted-state.ts';
@@ -136,10 +136,10 @@ async function servedTree(
   { pieces: keys }: Snapshot,
   source: PieceSource,
 ): Promise<PiecesTree> {
-  const pieces = await source.catalogue.pieces(keys);
+  const contents = await source.catalogue.contents(keys);
   const listed = keys.map((key) => {
-    const piece = pieces.get(key);
-    if (piece !== undefined) return { key, files: decodeFacts(piece.facts) };
+    const content = contents.get(key);
+    if (content !== undefined) return { key, files: decodeContent(content) };
     throw new SeraiError(
       'store-corrupt',
       `a piece of the source ${name} is not in the catalogue; sync it anew`,

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { reasonOf, SeraiError } from '../../errors.ts';
-import { HASH_KINDS, isHexOf, measuredSha256, parseSha256, type Sha256 } from '../../hashes.ts';
+import { HASH_KINDS, HEX_LENGTH, isHexOf, measuredSha256, parseSha256, type Sha256 } from '../../hashes.ts';
 import { parseJson } from '../../json.ts';
 import type { Limits } from '../../limits.ts';
 import { parsePackageId } from '../../opam/package-id.ts';
@@ -14,7 +14,7 @@ import { type Source, type SourceKind, sourceOf, sourcesOf } from '../../opam/so
 import type { OpamFile } from '../../opam/syntax.ts';
 import { OpamSyntaxError, sourceText, syntaxError } from '../../opam/syntax.ts';
 import type { FileId, TreeFile } from '../../opam/tree.ts';
-import type { ArchiveDeclaration } from '../../store/catalogue.ts';
+import type { ArchiveDeclaration, PieceContent } from '../../store/catalogue.ts';
 import { sha256Of } from './snapshot-id.ts';
 
 /** An archive as an opam file declares it; `name` is an extra-source's, absent for the `url` section. */
@@ -146,59 +146,86 @@ const otherRow = z.tuple([
 ]);
 
 const factsRow = z.tuple([
-  z.string(),
   z.string().regex(/^(git|sha256|derived):[0-9a-f]+$/),
   z.int().min(0),
-  z.string().refine((hex) => parseSha256(hex) !== undefined),
   z.array(archiveRow),
   z.array(otherRow),
 ]);
 
 const factsRows = z.array(factsRow);
 
-/** A piece's facts as text, compact, for the catalogue. Files with a problem are never in a piece. */
-export function encodeFacts(files: readonly FileFacts[]): string {
-  return JSON.stringify(
-    files.map((file) => [
-      file.path,
-      file.id,
-      file.size,
-      file.sha256,
-      file.archives.map((archive) => [
-        archive.checksums.map((checksum) => [checksum.kind, checksum.hex]),
-        archive.sources,
-        archive.name ?? null,
-        archive.malformed ?? [],
-      ]),
-      file.others.map(({ name, src, kind, malformed }) => [name ?? null, src, kind, malformed]),
-    ]),
-  );
+/** A line as `sha256sum` prints it (SIGNED-FORMAT.md, point 11). */
+export function listingLine({ path, sha256 }: Pick<FileFacts, 'path' | 'sha256'>): string {
+  return `${sha256}  ${path}\n`;
 }
 
-/** Throws `store-corrupt` when the text is not what {@link encodeFacts} wrote. */
-export function decodeFacts(text: string): readonly FileFacts[] {
-  const parsed = factsRows.safeParse(parseJson(text));
-  if (!parsed.success) {
-    throw new SeraiError('store-corrupt', 'the catalogue holds facts of files that cannot be read', {
-      cause: parsed.error,
-    });
-  }
-  return parsed.data.map(([path, id, size, sha256, archives, others]) => ({
-    path,
-    id: id as FileId,
-    size,
-    sha256: sha256 as Sha256,
-    archives: archives.map(([checksums, sources, name, malformed]) => ({
-      checksums: checksums.map(([kind, hex]) => ({ kind, hex })),
-      sources,
-      ...(name === null ? {} : { name }),
-      ...(malformed.length === 0 ? {} : { malformed }),
-    })),
-    others: others.map(([name, src, kind, malformed]) => ({
-      ...(name === null ? {} : { name }),
-      src,
-      kind,
-      malformed,
-    })),
-  }));
+export function listingOf(files: readonly Pick<FileFacts, 'path' | 'sha256'>[]): string {
+  let listing = '';
+  for (const file of files) listing += listingLine(file);
+  return listing;
 }
+
+/** What is in a piece as text, compact, for the catalogue. Files with a problem are never in a piece. */
+export function encodeContent(files: readonly FileFacts[]): PieceContent {
+  const facts = files.map((file) => [
+    file.id,
+    file.size,
+    file.archives.map((archive) => [
+      archive.checksums.map((checksum) => [checksum.kind, checksum.hex]),
+      archive.sources,
+      archive.name ?? null,
+      archive.malformed ?? [],
+    ]),
+    file.others.map(({ name, src, kind, malformed }) => [name ?? null, src, kind, malformed]),
+  ]);
+  return { listing: listingOf(files), facts: JSON.stringify(facts) };
+}
+
+/** The files of a listing. Throws `store-corrupt` when it is none. */
+export function readListing(listing: string): { readonly path: string; readonly sha256: Sha256 }[] {
+  const lines = listing.split('\n');
+  if (lines.pop() !== '') throw corrupt();
+  return lines.map((line) => {
+    const sha256 = parseSha256(line.slice(0, SHA256_DIGITS));
+    if (sha256 === undefined || line.slice(SHA256_DIGITS, PATH_AT) !== '  ') throw corrupt();
+    return { path: line.slice(PATH_AT), sha256 };
+  });
+}
+
+/** Throws `store-corrupt` when the texts are not what {@link encodeContent} wrote. */
+export function decodeContent({ listing, facts }: PieceContent): readonly FileFacts[] {
+  const parsed = factsRows.safeParse(parseJson(facts));
+  const files = readListing(listing);
+  if (!parsed.success || parsed.data.length !== files.length) throw corrupt(parsed.error);
+  return parsed.data.map(([id, size, archives, others], index) => {
+    const { path = '', sha256 } = files[index] ?? {};
+    if (sha256 === undefined) throw corrupt();
+    return {
+      path,
+      // The schema has matched it.
+      id: id as FileId,
+      size,
+      sha256,
+      archives: archives.map(([checksums, sources, name, malformed]) => ({
+        checksums: checksums.map(([kind, hex]) => ({ kind, hex })),
+        sources,
+        ...(name === null ? {} : { name }),
+        ...(malformed.length === 0 ? {} : { malformed }),
+      })),
+      others: others.map(([name, src, kind, malformed]) => ({
+        ...(name === null ? {} : { name }),
+        src,
+        kind,
+        malformed,
+      })),
+    };
+  });
+}
+
+function corrupt(cause?: unknown): SeraiError {
+  return new SeraiError('store-corrupt', 'the catalogue holds facts of files that cannot be read', { cause });
+}
+
+const SHA256_DIGITS = HEX_LENGTH.sha256;
+/** In a line of a listing, behind the digits and two blanks. */
+export const PATH_AT: number = SHA256_DIGITS + 2;

@@ -1,22 +1,23 @@
 /** The published index.tar.gz: storing its pieces, measuring the whole, reading it back. */
 import { createHash } from 'node:crypto';
+import { SeraiError } from '../../errors.ts';
 import { measuredSha256, type Sha256 } from '../../hashes.ts';
 import type { Blobs } from '../../store/blobs.ts';
-import type { Catalogue, Piece } from '../../store/catalogue.ts';
-import { encodeFacts, type FileFacts } from './file-facts.ts';
+import type { Catalogue, Piece, PieceContent } from '../../store/catalogue.ts';
+import type { BlobKeepers } from '../archives/damaged-blobs.ts';
+import { encodeContent, type FileFacts, listingOf, PATH_AT } from './file-facts.ts';
 import { deflatePiece, GZIP_HEADER, gzipTrailer } from './gzip.ts';
 import type { PlannedPiece } from './index-plan.ts';
 import { readPieces } from './piece-bytes.ts';
 import { pieceKey } from './pieces.ts';
 import { sha256Of } from './snapshot-id.ts';
+import type { ListedPiece } from './standing-tree.ts';
 import type { StoredPieces } from './stored-pieces.ts';
 import { entryLength, TAR_END, writeEntry } from './tar-writer.ts';
 
 export interface StoredIndex {
-  /** All of the index, in the order of the tar. */
-  readonly pieces: readonly Piece[];
   /** Those that the catalogue has to learn. */
-  readonly fresh: readonly Piece[];
+  readonly fresh: readonly (Piece & PieceContent)[];
   /** Of the whole index.tar.gz, in bytes. */
   readonly size: number;
   /** Of the whole index.tar.gz. */
@@ -35,19 +36,21 @@ export async function repoPiece(text: string, stored: StoredPieces): Promise<Pla
     archives: [],
     others: [],
   };
-  const key = pieceKey([file]);
-  const known = (await stored.find([key])).get(key);
-  if (known !== undefined) return { key, files: [file], ...known };
+  const listing = listingOf([file]);
+  const piece = { key: pieceKey(listing), listing, files: [file] };
+  const known = (await stored.find([piece.key])).get(piece.key);
+  if (known !== undefined) return { ...piece, ...known };
   const raw = Buffer.alloc(entryLength(file.path, file.size));
   writeEntry(raw, 0, file.path, content);
-  return { key, files: [file], deflated: await deflatePiece(raw) };
+  return { ...piece, deflated: await deflatePiece(raw) };
 }
 
-/** All pieces in the order of the tar: C order of their first path. */
-export function withRepo(planned: readonly PlannedPiece[], repo: PlannedPiece): readonly PlannedPiece[] {
-  const behind = planned.findIndex((piece) => (piece.files[0]?.path ?? '') > 'repo');
-  const at = behind === -1 ? planned.length : behind;
-  return [...planned.slice(0, at), repo, ...planned.slice(at)];
+/** The keys of all pieces in the order of the tar: C order of their first path. */
+export function withRepo(pieces: readonly ListedPiece[], repo: PlannedPiece): readonly string[] {
+  const behind = pieces.findIndex(({ listing }) => listing.slice(PATH_AT, listing.indexOf('\n')) > 'repo');
+  const at = behind === -1 ? pieces.length : behind;
+  const keys = pieces.map(({ key }) => key);
+  return [...keys.slice(0, at), repo.key, ...keys.slice(at)];
 }
 
 interface Part {
@@ -56,31 +59,36 @@ interface Part {
 }
 
 /**
- * Keeps the new pieces, and measures the index that they make with those that were there; `others` are kept beside
- * them, and are no part of the index.
+ * Keeps the new pieces, and measures the index of `keys`, which they make with those that were there. Throws
+ * `store-corrupt` when one of those is gone.
  */
 export async function storeIndex(
-  planned: readonly PlannedPiece[],
-  others: readonly PlannedPiece[],
-  blobs: Blobs,
-  catalogue: Catalogue,
+  keys: readonly string[],
+  entering: readonly PlannedPiece[],
+  { blobs, catalogue }: BlobKeepers,
 ): Promise<StoredIndex> {
-  const keys = new Set(planned.map(({ key }) => key));
-  const made = await putPieces([...planned, ...others.filter(({ key }) => !keys.has(key))], blobs, catalogue);
-  const stored = planned.flatMap((piece) => ('stored' in piece ? [piece.stored] : []));
-  const bytesOfStored = await readPieces(blobs, stored);
-  const parts = new Map(made.map((part) => [part.piece.key, part]));
-  for (const [index, piece] of stored.entries())
-    parts.set(piece.key, { piece, bytes: bytesOfStored[index] ?? Buffer.alloc(0) });
-  const inOrder = planned.flatMap(({ key }) => parts.get(key) ?? []);
-  const pieces = inOrder.map(({ piece }) => piece);
+  const distinct = [...new Map(entering.map((piece) => [piece.key, piece])).values()];
+  const made = await putPieces(distinct, blobs, catalogue);
+  const parts = new Map(made.map(({ piece, bytes }): [string, Part] => [piece.key, { piece, bytes }]));
+  const known = new Map(distinct.flatMap((piece) => ('stored' in piece ? [[piece.key, piece.stored]] : [])));
+  const others = await catalogue.pieces(keys.filter((key) => !parts.has(key) && !known.has(key)));
+  const stored = keys.flatMap((key) => known.get(key) ?? others.get(key) ?? []);
+  for (const [index, bytes] of (await readPieces(blobs, stored)).entries()) {
+    const piece = stored[index];
+    if (piece !== undefined) parts.set(piece.key, { piece, bytes });
+  }
+  const inOrder = keys.map((key) => {
+    const part = parts.get(key);
+    if (part !== undefined) return part;
+    throw new SeraiError('store-corrupt', `the piece ${key} of an index is not in the catalogue`);
+  });
   const measured = measureIndex(
     framed(
-      pieces,
+      inOrder.map(({ piece }) => piece),
       inOrder.map(({ bytes }) => bytes),
     ),
   );
-  return { pieces, fresh: made.map(({ piece }) => piece), ...measured };
+  return { fresh: made.map(({ piece }) => piece), ...measured };
 }
 
 /** Puts the new pieces' bytes into one blob: one fsync for a snapshot, not one for each piece. */
@@ -88,7 +96,7 @@ async function putPieces(
   planned: readonly PlannedPiece[],
   blobs: Blobs,
   catalogue: Catalogue,
-): Promise<readonly Part[]> {
+): Promise<readonly { readonly piece: Piece & PieceContent; readonly bytes: Buffer }[]> {
   const making = planned.flatMap((piece) => ('deflated' in piece ? [piece] : []));
   if (making.length === 0) return [];
   const blob = await blobs.put(
@@ -100,7 +108,7 @@ async function putPieces(
   return making.map(({ key, files, deflated: { deflated: bytes, rawLength, crc32 } }) => {
     const place = { blob: blob.id, offset, length: bytes.length };
     offset += bytes.length;
-    return { piece: { key, ...place, rawLength, crc32, facts: encodeFacts(files) }, bytes };
+    return { piece: { key, ...place, rawLength, crc32, ...encodeContent(files) }, bytes };
   });
 }
 

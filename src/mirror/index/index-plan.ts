@@ -1,24 +1,24 @@
 /**
- * From an admitted tree to the pieces of its index: facts of new files are found, known pieces are taken as
- * they are, the others are written and deflated. Work grows with what changed.
+ * From what stands and what changes to the pieces of an index: facts of new files are found, pieces without a change
+ * are taken as they are, the others are written and deflated. The first tree is a change of nothing. Work grows with
+ * what changed, not with what stands.
  */
 import { SeraiError } from '../../errors.ts';
 import type { Limits } from '../../limits.ts';
-import type { FileId, Tree, TreeFile } from '../../opam/tree.ts';
-import type { Piece } from '../../store/catalogue.ts';
-import { type FileFacts, findFacts, sameBytes, sha256OfFile } from './file-facts.ts';
+import type { Tree, TreeFile } from '../../opam/tree.ts';
+import type { Catalogue, Piece } from '../../store/catalogue.ts';
+import { type FileFacts, findFacts, listingOf, sameBytes, sha256OfFile } from './file-facts.ts';
 import { type DeflatedPiece, Deflations } from './gzip.ts';
-import { divide, pieceKey } from './pieces.ts';
+import { partsToDivide, type ReplacedPart } from './parts.ts';
+import { pieceKey } from './pieces.ts';
+import { type PieceFiles, StandingTree } from './standing-tree.ts';
 import { entryLength, writeEntry } from './tar-writer.ts';
 
 /** Where a piece's bytes are: in the store already, or made now. */
 export type PieceBytes = { readonly stored: Piece } | { readonly deflated: DeflatedPiece };
 
-/** A run of the index's files. */
-export type PlannedPiece = {
-  readonly key: string;
-  readonly files: readonly FileFacts[];
-} & PieceBytes;
+/** A piece that the tree did not have before. */
+export type PlannedPiece = PieceFiles & { readonly listing: string } & PieceBytes;
 
 /** Work done, for tests and logs: what did not change must not be counted here. */
 export interface PlanCounts {
@@ -29,20 +29,31 @@ export interface PlanCounts {
 }
 
 export interface IndexPlan {
-  readonly pieces: readonly PlannedPiece[];
-  /** Of every file looked at, the unreadable ones too: the next plan's `known`. */
-  readonly facts: readonly FileFacts[];
+  readonly tree: StandingTree;
+  /** Pieces of the tree that did not stand. */
+  readonly entering: readonly PlannedPiece[];
+  /** Pieces that stood and are none of the tree's. */
+  readonly leaving: readonly PieceFiles[];
+  /** Facts of files that cannot be read, which are in no piece: the next plan's `known`. */
+  readonly problems: readonly FileFacts[];
   /** Why versions are left out, by the folder they stand in: their opam file cannot be read. */
   readonly unreadable: ReadonlyMap<string, string>;
   readonly counts: PlanCounts;
 }
 
 export interface PlanInput {
-  readonly tree: Tree;
-  /** Admitted paths in C order, without `repo`; all in the tree. */
-  readonly paths: readonly string[];
-  /** Facts from earlier, by path; used where they are of the same bytes. */
+  readonly standing: StandingTree;
+  /** Files that are new, or other than they stand; never `repo`. */
+  readonly fresh: readonly TreeFile[];
+  /** Paths that stand and are to stand no more. */
+  readonly gone: readonly string[];
+  /** Reads fresh files. */
+  readonly read: Tree['read'];
+  /** Reads files that stand. */
+  readonly readStanding: (tree: StandingTree) => Tree['read'];
+  /** Facts of fresh files from elsewhere, by path; used where they are of the same bytes. */
   readonly known: ReadonlyMap<string, FileFacts>;
+  readonly catalogue: Pick<Catalogue, 'contents'>;
   readonly limits: Limits;
   /** Those of these pieces that need not be made, by key. */
   readonly ready: (keys: readonly string[]) => Promise<ReadonlyMap<string, PieceBytes>>;
@@ -50,27 +61,37 @@ export interface PlanInput {
   readonly declared?: (path: string) => Pick<FileFacts, 'archives' | 'others'> | undefined;
 }
 
+/** A file of a run: it stands, or is fresh and its facts are to be found. */
+type Entry = { readonly stands: FileFacts } | { readonly fresh: TreeFile };
+
 interface Run {
-  readonly files: readonly TreeFile[];
+  readonly entries: readonly Entry[];
   readonly facts: (FileFacts | undefined)[];
   readonly bytes: Map<string, Uint8Array>;
   /** Without the versions that are left out. */
   kept: readonly FileFacts[];
+  listing: string;
   key: string;
   bytesAre?: PieceBytes;
 }
 
 export async function planIndex(input: PlanInput): Promise<IndexPlan> {
+  const { standing } = input;
   const counts: PlanCounts = { filesRead: 0, filesParsed: 0, bytesHashed: 0, piecesDeflated: 0 };
   const unreadable = new Map<string, string>();
   const deflations = new Deflations();
-  const runs = divide(input.paths).map((paths) => runOf(paths, input));
-  const incomplete = runs.filter((run) => run.facts.includes(undefined));
-  const complete = runs.filter((run) => !run.facts.includes(undefined));
+  const freshByPath = new Map(input.fresh.map((file) => [file.path, file]));
+  const parts = await partsToDivide(standing, [...freshByPath.keys()], input.gone);
+  const runsByPart = parts.map((part) => part.runs.map((paths) => runOf(paths, part, freshByPath, input)));
+  const runs = runsByPart.flat();
+  const stood = new Set(
+    parts.flatMap(({ from, to }) => standing.pieces.slice(from, to).map(({ key }) => key)),
+  );
 
   const settle = (run: Run): void => {
     run.kept = withoutUnreadable(run, unreadable);
-    run.key = pieceKey(run.kept);
+    run.listing = listingOf(run.kept);
+    run.key = pieceKey(run.listing);
   };
   const make = (run: Run): Promise<void> => {
     counts.piecesDeflated += 1;
@@ -80,77 +101,133 @@ export async function planIndex(input: PlanInput): Promise<IndexPlan> {
       run.bytesAre = { deflated };
     });
   };
+  const isToBeMade = (run: Run): boolean =>
+    run.kept.length > 0 && run.bytesAre === undefined && !stood.has(run.key);
 
-  for await (const run of readRuns(incomplete, input.tree, counts)) {
+  const incomplete = runs.filter((run) => run.facts.includes(undefined));
+  const complete = runs.filter((run) => !run.facts.includes(undefined));
+  for await (const run of readRuns(incomplete, input, counts)) {
     completeFacts(run, input, counts);
     settle(run);
-    if (!(await takeReady([run], input))) await make(run);
+    await takeReady([run], input);
+    if (isToBeMade(run)) await make(run);
     run.bytes.clear();
   }
   for (const run of complete) settle(run);
-  await takeReady(complete, input);
-  const unstored = complete.filter((run) => run.kept.length > 0 && run.bytesAre === undefined);
-  for await (const run of readRuns(unstored, input.tree, counts)) await make(run);
+  await takeReady(
+    complete.filter((run) => !stood.has(run.key)),
+    input,
+  );
+  for await (const run of readRuns(complete.filter(isToBeMade), input, counts)) await make(run);
   await deflations.end();
 
-  const facts = runs.flatMap((run) => run.facts.filter((fact) => fact !== undefined));
-  return { pieces: runs.flatMap(plannedPiece), facts, unreadable, counts };
+  const keptRuns = runs.filter((run) => run.kept.length > 0);
+  const isOfTree = new Set(keptRuns.map(({ key }) => key));
+  return {
+    tree: new StandingTree(replaceParts(standing, parts, runsByPart), input.catalogue),
+    entering: keptRuns.flatMap((run) => (stood.has(run.key) ? [] : plannedPiece(run))),
+    leaving: parts.flatMap(({ from, to }) =>
+      indexesOf(from, to)
+        .map((index) => ({ key: standing.pieces[index]?.key ?? '', files: standing.filesIn(index) }))
+        .filter(({ key }) => !isOfTree.has(key)),
+    ),
+    problems: runs.flatMap((run) => run.facts.flatMap((fact) => (fact?.problem === undefined ? [] : [fact]))),
+    unreadable,
+    counts,
+  };
 }
 
-function runOf(paths: readonly string[], { tree, known }: PlanInput): Run {
-  const files = paths.map((path) => {
-    const file = tree.files.get(path);
-    if (file !== undefined) return file;
-    throw new SeraiError('internal', `the path ${path} was admitted and is not in the tree`);
-  });
-  const facts = files.map((file) => {
-    const fact = known.get(file.path);
-    return fact !== undefined && sameBytes(fact, file) ? fact : undefined;
-  });
-  return { files, facts, bytes: new Map(), kept: [], key: '' };
+function indexesOf(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
-/** Reads all files of the runs in one stream, and hands each run over when its last file is there. */
-async function* readRuns(runs: readonly Run[], tree: Tree, counts: PlanCounts): AsyncIterable<Run> {
-  const wanted = runs.flatMap((run) => run.files.map((file) => file.path));
-  if (wanted.length === 0) return;
-  let current = 0;
-  for await (const [path, bytes] of tree.read(wanted)) {
-    const run = runs[current];
-    if (run === undefined) return;
-    counts.filesRead += 1;
-    run.bytes.set(path, bytes);
-    if (run.bytes.size === run.files.length) {
-      current += 1;
+/** The standing pieces, with those of each part replaced by its runs. */
+function replaceParts(
+  standing: StandingTree,
+  parts: readonly ReplacedPart[],
+  runs: readonly (readonly Run[])[],
+): StandingTree['pieces'] {
+  let at = 0;
+  const pieces: StandingTree['pieces'][number][] = [];
+  for (const [index, { from, to }] of parts.entries()) {
+    pieces.push(...standing.pieces.slice(at, from));
+    for (const { key, listing, kept } of runs[index] ?? [])
+      if (kept.length > 0) pieces.push({ key, listing, files: kept });
+    at = to;
+  }
+  pieces.push(...standing.pieces.slice(at));
+  return pieces;
+}
+
+function runOf(
+  paths: readonly string[],
+  { stands }: ReplacedPart,
+  fresh: ReadonlyMap<string, TreeFile>,
+  { known }: PlanInput,
+): Run {
+  const entries = paths.map((path): Entry => {
+    const file = fresh.get(path);
+    if (file !== undefined) return { fresh: file };
+    const facts = stands.get(path);
+    if (facts !== undefined) return { stands: facts };
+    throw new SeraiError('internal', `the path ${path} neither stands nor is new`);
+  });
+  const facts = entries.map((entry) => {
+    if ('stands' in entry) return entry.stands;
+    const fact = known.get(entry.fresh.path);
+    return fact !== undefined && sameBytes(fact, entry.fresh) ? fact : undefined;
+  });
+  return { entries, facts, bytes: new Map(), kept: [], listing: '', key: '' };
+}
+
+function pathOf(entry: Entry): string {
+  return 'stands' in entry ? entry.stands.path : entry.fresh.path;
+}
+
+/** Reads all files of the runs, fresh ones in one stream, and hands each run over when its last file is there. */
+async function* readRuns(
+  runs: readonly Run[],
+  { read, readStanding, standing }: PlanInput,
+  counts: PlanCounts,
+): AsyncGenerator<Run> {
+  const entries = runs.flatMap((run) => run.entries);
+  const stands = entries.filter((entry) => 'stands' in entry).map(pathOf);
+  const old = stands.length === 0 ? undefined : readStanding(standing)(stands)[Symbol.asyncIterator]();
+  const fresh = read(entries.filter((entry) => 'fresh' in entry).map(pathOf))[Symbol.asyncIterator]();
+  try {
+    for (const run of runs) {
+      for (const entry of run.entries) {
+        const next = await ('fresh' in entry ? fresh : old)?.next();
+        if (next === undefined || next.done === true) return;
+        counts.filesRead += 1;
+        run.bytes.set(next.value[0], next.value[1]);
+      }
       yield run;
     }
+  } finally {
+    await fresh.return?.();
+    await old?.return?.();
   }
 }
 
 function completeFacts(run: Run, { known, limits, declared }: PlanInput, counts: PlanCounts): void {
-  for (const [index, file] of run.files.entries()) {
-    if (run.facts[index] !== undefined) continue;
+  for (const [index, entry] of run.entries.entries()) {
+    if (run.facts[index] !== undefined || 'stands' in entry) continue;
+    const { fresh: file } = entry;
     const bytes = bytesOf(run, file.path);
     counts.bytesHashed += bytes.length;
     const sha256 = sha256OfFile(file, bytes);
     const before = known.get(file.path);
-    if (before?.sha256 === sha256) run.facts[index] = withId(before, file.id);
+    // The same bytes under another kind of id.
+    if (before?.sha256 === sha256) run.facts[index] = { ...before, id: file.id };
     else {
       const said = declared?.(file.path);
       if (said === undefined) {
         run.facts[index] = findFacts(file, sha256, bytes, limits);
         counts.filesParsed += 1;
-      } else {
-        const { path, id } = file;
-        run.facts[index] = { path, id, size: bytes.length, sha256, ...said };
-      }
+      } else run.facts[index] = { path: file.path, id: file.id, size: bytes.length, sha256, ...said };
     }
   }
-}
-
-/** The same bytes under another kind of id: the upstream changed from git to an index, or back. */
-function withId(facts: FileFacts, id: FileId): FileFacts {
-  return { ...facts, id };
 }
 
 /** A version one of whose files cannot be read is left out whole; `unreadable` learns why. */
@@ -167,15 +244,14 @@ function withoutUnreadable(run: Run, unreadable: Map<string, string>): readonly 
   return facts.filter((fact) => ![...broken].some((folder) => fact.path.startsWith(folder)));
 }
 
-/** True when nothing is left to be made for these runs. */
-async function takeReady(runs: readonly Run[], { ready }: PlanInput): Promise<boolean> {
+async function takeReady(runs: readonly Run[], { ready }: PlanInput): Promise<void> {
   const wanted = runs.filter((run) => run.kept.length > 0);
+  if (wanted.length === 0) return;
   const found = await ready(wanted.map((run) => run.key));
   for (const run of wanted) {
     const bytesAre = found.get(run.key);
     if (bytesAre !== undefined) run.bytesAre = bytesAre;
   }
-  return wanted.every((run) => run.bytesAre !== undefined);
 }
 
 function rawPiece(run: Run): Buffer {
@@ -193,6 +269,6 @@ function bytesOf(run: Run, path: string): Uint8Array {
   throw new SeraiError('internal', `the tree was asked for ${path}, and did not give it`);
 }
 
-function plannedPiece({ key, kept, bytesAre }: Run): PlannedPiece[] {
-  return bytesAre === undefined ? [] : [{ key, files: kept, ...bytesAre }];
+function plannedPiece({ key, listing, kept, bytesAre }: Run): PlannedPiece[] {
+  return bytesAre === undefined ? [] : [{ key, listing, files: kept, ...bytesAre }];
 }

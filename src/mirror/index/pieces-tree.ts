@@ -4,8 +4,9 @@ import { SeraiError } from '../../errors.ts';
 import type { Tree, TreeFile } from '../../opam/tree.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Catalogue, Piece } from '../../store/catalogue.ts';
-import { decodeFacts, type FileFacts } from './file-facts.ts';
+import { decodeContent, type FileFacts } from './file-facts.ts';
 import { readPieces } from './piece-bytes.ts';
+import type { PieceFiles } from './standing-tree.ts';
 import { entryLength } from './tar-writer.ts';
 
 const BLOCK = 512;
@@ -18,14 +19,8 @@ export interface PiecesTree extends Tree {
   readonly facts: ReadonlyMap<string, FileFacts>;
 }
 
-/** A piece, and the facts of its files in the order of the tar. */
-export interface PieceFiles {
-  readonly key: string;
-  readonly files: readonly FileFacts[];
-}
-
 export interface PieceSource {
-  readonly catalogue: Pick<Catalogue, 'pieces'>;
+  readonly catalogue: Pick<Catalogue, 'pieces' | 'contents'>;
   readonly blobs: Blobs;
 }
 
@@ -38,16 +33,19 @@ interface Place {
 
 /** The tree of stored pieces, whose facts are decoded here. Throws `store-corrupt` when they cannot be read. */
 export async function loadPiecesTree(keys: readonly string[], source: PieceSource): Promise<PiecesTree> {
-  const pieces = await source.catalogue.pieces(keys);
+  const contents = await source.catalogue.contents(keys);
   const listed = keys.flatMap((key) => {
-    const piece = pieces.get(key);
-    return piece === undefined ? [] : [{ key, files: decodeFacts(piece.facts) }];
+    const content = contents.get(key);
+    return content === undefined ? [] : [{ key, files: decodeContent(content) }];
   });
   return readPiecesTree(listed, source);
 }
 
 /** The tree of pieces whose files are known; where their bytes are is looked up when they are read. */
-export function readPiecesTree(pieces: readonly PieceFiles[], { catalogue, blobs }: PieceSource): PiecesTree {
+export function readPiecesTree(
+  pieces: readonly PieceFiles[],
+  { catalogue, blobs }: Pick<PieceSource, 'blobs'> & { readonly catalogue: Pick<Catalogue, 'pieces'> },
+): PiecesTree {
   const files = new Map<string, TreeFile>();
   const facts = new Map<string, FileFacts>();
   const pieceOf = new Map<string, PieceFiles>();

@@ -3,8 +3,7 @@
  * only, so that a change in one package touches one piece, a new package two or three at most, and the same
  * tree is divided alike everywhere, whatever was published before it.
  */
-import { createHash } from 'node:crypto';
-import type { FileFacts } from './file-facts.ts';
+import { hash } from 'node:crypto';
 
 /**
  * A piece begins at a package whose name scatters highest among this many before it and behind it: pieces are
@@ -23,15 +22,54 @@ interface Unit {
   readonly paths: string[];
 }
 
+/** Where a part of a tree is divided anew: what stands around it, and how it was divided. */
+export interface Surroundings {
+  /** First paths of the pieces that stand in the part. */
+  readonly firsts: ReadonlySet<string>;
+  /** Whether other pieces of the tree stand before it, and behind it. */
+  readonly before: boolean;
+  readonly behind: boolean;
+}
+
+/**
+ * Units at an edge of a part whose border cannot be told from the part alone, since some of their neighbours are
+ * outside. They have to be further from any change than that, so that they are divided as they were.
+ */
+const EDGE = NEIGHBOURS;
+
+/** Units that a part has to have on each side of a change, where the tree goes on there. */
+export const MARGIN: number = EDGE + NEIGHBOURS + 1;
+
 /** Divides paths in C order into the runs that become pieces. */
-export function divide(paths: Iterable<string>): string[][] {
+export function divide(paths: Iterable<string>, around?: Surroundings): string[][] {
   const units = unitsOf(paths);
   const runs: string[][] = [];
   for (const [index, unit] of units.entries()) {
-    if (beginsPiece(units, index)) runs.push(unit.paths);
+    const isEdge =
+      (around?.before === true && index < EDGE) || (around?.behind === true && index >= units.length - EDGE);
+    const begins = isEdge ? around.firsts.has(unit.paths[0] ?? '') : beginsPiece(units, index);
+    if (begins || runs.length === 0) runs.push([...unit.paths]);
     else runs.at(-1)?.push(...unit.paths);
   }
   return runs;
+}
+
+/** How many units the paths (in C order) are of. */
+export function countUnits(paths: Iterable<string>): number {
+  let count = 0;
+  let last: string | undefined;
+  for (const path of paths) {
+    const name = unitName(path);
+    if (name !== last) count += 1;
+    last = name;
+  }
+  return count;
+}
+
+/** Whether the two lists of paths (in C order) are of the same units, so that they are divided alike. */
+export function sameUnits(a: Iterable<string>, b: Iterable<string>): boolean {
+  const names = (paths: Iterable<string>): string => [...new Set(Array.from(paths, unitName))].join('\n');
+  return names(a) === names(b);
 }
 
 function unitsOf(paths: Iterable<string>): Unit[] {
@@ -71,21 +109,14 @@ function beginsPiece(units: readonly Unit[], index: number): boolean {
 
 /** FNV-1a (32 bits) with MurmurHash3's last step, so that the last letters count in the high bits too. */
 function scatter(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-/** A line as `sha256sum` prints it (SIGNED-FORMAT.md, point 11). */
-export function listingLine(file: Pick<FileFacts, 'path' | 'sha256'>): string {
-  return `${file.sha256}  ${file.path}\n`;
+  let mixed = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) mixed = Math.imul(mixed ^ text.charCodeAt(i), 0x01000193);
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
 /** What a piece is known by: the SHA-256 of its files' listing. */
-export function pieceKey(files: readonly Pick<FileFacts, 'path' | 'sha256'>[]): string {
-  const hash = createHash('sha256');
-  for (const file of files) hash.update(listingLine(file), 'latin1');
-  return hash.digest('hex');
+export function pieceKey(listing: string): string {
+  return hash('sha256', Buffer.from(listing, 'latin1'), 'hex');
 }

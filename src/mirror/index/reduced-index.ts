@@ -1,9 +1,10 @@
 /** An index without some of its versions: only the pieces that had them are made anew, all else stays as it is. */
 import { type PackageId, packageIdOfPath } from '../../opam/package-id.ts';
-import type { Piece } from '../../store/catalogue.ts';
-import { decodeFacts, type FileFacts } from './file-facts.ts';
+import type { Catalogue, Piece } from '../../store/catalogue.ts';
+import { decodeContent, type FileFacts, readListing } from './file-facts.ts';
 import { type DeflatedPiece, Deflations, GZIP_HEADER, gzipTrailer } from './gzip.ts';
-import { type PieceFiles, type PieceSource, readPiecesTree } from './pieces-tree.ts';
+import { type PieceSource, readPiecesTree } from './pieces-tree.ts';
+import type { PieceFiles } from './standing-tree.ts';
 import { entryLength, TAR_END, writeEntry } from './tar-writer.ts';
 
 /** Pieces looked through before other requests get their turn. */
@@ -24,18 +25,26 @@ export async function withoutVersions(
   pieces: readonly Piece[],
   parts: readonly Buffer[],
   isLeftOut: (id: PackageId) => boolean,
-  source: PieceSource,
+  source: PieceSource & { readonly catalogue: Pick<Catalogue, 'listings'> },
 ): Promise<readonly Buffer[]> {
-  const concerned = new Map<number, Concerned>();
-  for (const [index, { key, facts }] of pieces.entries()) {
+  const isKept = (path: string): boolean => {
+    const place = packageIdOfPath(path);
+    return place === undefined || !isLeftOut(place.id);
+  };
+  const listings = await source.catalogue.listings(pieces.map(({ key }) => key));
+  const indexes: number[] = [];
+  for (const [index, { key }] of pieces.entries()) {
     if (index % PIECES_AT_ONCE === PIECES_AT_ONCE - 1)
       await new Promise<void>((resolve) => setImmediate(resolve));
-    const files = decodeFacts(facts);
-    const kept = files.filter(({ path }) => {
-      const place = packageIdOfPath(path);
-      return place === undefined || !isLeftOut(place.id);
-    });
-    if (kept.length < files.length) concerned.set(index, { whole: { key, files }, kept });
+    if (!readListing(listings.get(key) ?? '').every(({ path }) => isKept(path))) indexes.push(index);
+  }
+  const contents = await source.catalogue.contents(indexes.map((index) => pieces[index]?.key ?? ''));
+  const concerned = new Map<number, Concerned>();
+  for (const index of indexes) {
+    const { key = '' } = pieces[index] ?? {};
+    const content = contents.get(key);
+    const files = content === undefined ? [] : decodeContent(content);
+    concerned.set(index, { whole: { key, files }, kept: files.filter(({ path }) => isKept(path)) });
   }
   if (concerned.size === 0) return parts;
 

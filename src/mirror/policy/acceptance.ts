@@ -5,24 +5,22 @@
 
 import { createHash } from 'node:crypto';
 import { SeraiError } from '../../errors.ts';
-import { parsePackageId } from '../../opam/package-id.ts';
-import { compareBytewise, type Tree } from '../../opam/tree.ts';
+import { packageIdOfPath, parsePackageId } from '../../opam/package-id.ts';
+import type { Tree, TreeFile } from '../../opam/tree.ts';
 import type { EventInput, FirstSeen } from '../../store/catalogue.ts';
 import type { Verdict } from '../../verify/dialect.ts';
 import type { Finding } from '../../verify/guard/guard.ts';
 import { orderKey } from '../../verify/guard/order-key.ts';
 import type { ChangePolicy } from '../../verify/policy/changes.ts';
-import { joinTrees } from '../index/joined-tree.ts';
-import { listingLine } from '../index/pieces.ts';
-import type { PiecesTree } from '../index/pieces-tree.ts';
+import { type FileFacts, listingLine } from '../index/file-facts.ts';
 import { sha256Of } from '../index/snapshot-id.ts';
-import { filesByVersion } from '../index/version-files.ts';
-import { admit } from '../trust/admission.ts';
+import type { StandingTree } from '../index/standing-tree.ts';
+import { filesByVersion, packageNameOf } from '../index/version-files.ts';
 import type { AcceptedState, ChangeRecord, HeldChange } from './accepted-state.ts';
 import { changeEvents } from './change-events.ts';
 import type { RuledVersion } from './derivation.ts';
-import { judgeStep } from './guard-step.ts';
-import { withoutMisplaced } from './misplaced.ts';
+import { judgeStep, type StepInput } from './guard-step.ts';
+import { firstOffer, type KnownStep, type Offer, stepOffer, wholeOffer } from './offer.ts';
 import type { Pins } from './pin-changes.ts';
 
 /** Changes that passed are remembered for people, so many; the log has all. */
@@ -34,10 +32,12 @@ export interface AcceptanceInput {
   readonly repository: string;
   readonly candidate: Tree;
   readonly verdict: Verdict;
+  /** Where it is known what changed since the tree that was accepted last: the candidate is that alone. */
+  readonly step?: KnownStep | undefined;
   /** Versions that the candidate lacks because they are held where it comes from. */
   readonly heldElsewhere?: readonly RuledVersion[] | undefined;
   /** Undefined before anything was accepted: then everything is taken for granted. */
-  readonly previous?: { readonly tree: PiecesTree; readonly state: AcceptedState } | undefined;
+  readonly previous?: StandingState | undefined;
   readonly policy: ChangePolicy;
   /** Milliseconds; Infinity for ever. */
   readonly keepRemoved: number;
@@ -50,11 +50,19 @@ export interface AcceptanceInput {
   readonly now: number;
 }
 
+export interface StandingState {
+  readonly tree: StandingTree;
+  /** Reads files that stand. */
+  readonly read: Tree['read'];
+  readonly state: AcceptedState;
+}
+
 export interface Acceptance {
-  readonly tree: Tree;
-  /** In C order, without `repo`. */
-  readonly paths: readonly string[];
-  readonly state: Pick<AcceptedState, 'removed' | 'held' | 'passed' | 'withheld' | 'offered'>;
+  /** Files to be taken from the candidate: new, or other than they stand. */
+  readonly fresh: readonly TreeFile[];
+  /** Paths that stand, and are to stand no more. */
+  readonly gone: readonly string[];
+  readonly state: Pick<AcceptedState, 'removed' | 'held' | 'passed' | 'withheld' | 'unreadable' | 'offered'>;
   /** Versions that are held out of the tree, and were seen all the same. */
   readonly seen: readonly string[];
   readonly events: readonly EventInput[];
@@ -62,73 +70,137 @@ export interface Acceptance {
 
 /** Throws `snapshot-refused` when policy refuses a change. */
 export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
-  const { candidate, verdict, previous, now, repository } = input;
-  const admitted = admit(verdict);
-  const { paths, misplaced } = withoutMisplaced(admitted.paths.filter((path) => path !== 'repo'));
-  const offered = filesByVersion(paths);
-  const withheld = [
-    ...admitted.held.map(({ version, rule, reason }) => ({ version, rule, reason })),
-    ...(input.heldElsewhere ?? []),
-    ...misplaced,
-  ];
-  const base = { withheld, offered: offered.size };
+  const { candidate, verdict, previous, step, now, repository } = input;
+  const heldElsewhere = input.heldElsewhere ?? [];
   if (previous === undefined) {
-    const state = { ...base, removed: {}, held: [], passed: [] };
-    return { tree: joinTrees(paths, candidate, undefined, new Set()), paths, state, seen: [], events: [] };
+    const { offered, fresh, withheld, count } = firstOffer(verdict, heldElsewhere);
+    const paths = [...offered.values()].flat().concat(fresh);
+    const state = {
+      withheld: [...withheld],
+      offered: count,
+      removed: {},
+      held: [],
+      passed: [],
+      unreadable: [],
+    };
+    return { fresh: filesAt(paths, candidate), gone: [], state, seen: [], events: [] };
   }
 
-  const { tree: before, state: last } = previous;
-  const standing = filesByVersion(before.files.keys());
-  const withheldVersions = new Set(withheld.map(({ version }) => version));
+  const { state: last } = previous;
+  const offer =
+    step === undefined
+      ? await wholeOffer(candidate, verdict, heldElsewhere, previous.tree, last.removed)
+      : await stepOffer(step, candidate, verdict, previous.tree, last);
+  const concerned = await concernedVersions(offer, previous);
+  const { standing } = concerned;
+  const withheldVersions = new Set(offer.withheld.map(({ version }) => version));
   const wasRemoved = new Map(Object.entries(last.removed));
   const { findings, added } = await judgeStep({
-    before,
-    standing,
+    ...concerned,
+    touched: offer.touched,
     removed: (version) => wasRemoved.has(version),
     now: candidate,
-    offered,
     withheld: (version) => withheldVersions.has(version),
+    isSame: offer.isSame,
     identities: async (name) => identitiesOf(await input.firstSeen(name)),
     pins: input.pins,
     depth: input.depth,
   });
-  const decided = await decide(input, findings, offered, last);
+  const decided = await decide(input, findings, offer.offered, last);
   const heldVersions = new Map(decided.held.map((change) => [change.version, change]));
 
-  const kept = new Set<string>();
   const keptVersions = new Set<string>();
+  const leaving = new Set<string>();
   const removed: Record<string, number> = {};
   const came = new Set(added.filter((version) => !heldVersions.has(version)).map(equalityKey));
-  for (const [version, files] of standing) {
+  // A version that was removed and that nothing touches stands for as long as it may.
+  for (const version of new Set([...offer.touched, ...wasRemoved.keys()])) {
+    const files = standing.get(version);
+    if (files === undefined) continue;
     const isHeld = heldVersions.has(version);
-    if (withheldVersions.has(version) || (offered.has(version) && !isHeld)) continue;
+    if (offer.offered.has(version) && !isHeld) continue;
     const since = wasRemoved.get(version) ?? (isHeld ? undefined : now);
     // One that takes its place, and that clients could not tell from it, ends its stay.
     const isReplaced = !isHeld && came.has(equalityKey(version));
-    if (since !== undefined && (isReplaced || now - since >= input.keepRemoved)) continue;
-    if (since !== undefined) removed[version] = since;
-    keptVersions.add(version);
-    for (const path of files) kept.add(path);
+    const isOver = since !== undefined && (isReplaced || now - since >= input.keepRemoved);
+    if (withheldVersions.has(version) || isOver) leaving.add(version);
+    else {
+      if (since !== undefined) removed[version] = since;
+      keptVersions.add(version);
+    }
   }
-  // A held version's new files stay out; those that were there are kept, mostly under the same paths.
-  const heldOut = new Set([...heldVersions.keys()].flatMap((version) => offered.get(version) ?? []));
-  const fresh = paths.filter((path) => !kept.has(path) && !heldOut.has(path));
-  const all = [...fresh, ...kept].sort(compareBytewise);
+  const fresh: string[] = [...offer.fresh];
+  const gone: string[] = [...offer.gone];
+  for (const version of leaving) gone.push(...(standing.get(version) ?? []));
+  for (const [version, paths] of offer.offered) {
+    // A held version's new files stay out; those that were there are kept, mostly under the same paths.
+    if (!offer.touched.has(version) || heldVersions.has(version)) continue;
+    const after = new Set(paths);
+    fresh.push(...paths.filter((path) => !offer.isSame(path)));
+    for (const path of standing.get(version) ?? []) if (!after.has(path)) gone.push(path);
+  }
+  const held = decided.held.map((change) => ({
+    ...change,
+    served: keptVersions.has(change.version) ? ('last-good' as const) : ('none' as const),
+  }));
   return {
-    tree: joinTrees(all, candidate, before, kept),
-    paths: all,
+    fresh: filesAt(fresh, candidate),
+    gone,
     state: {
-      ...base,
+      withheld: [...offer.withheld],
+      offered: offer.count,
       removed,
-      held: decided.held.map((change) => ({
-        ...change,
-        served: keptVersions.has(change.version) ? ('last-good' as const) : ('none' as const),
-      })),
+      held: [...offer.carried.held, ...held],
       passed: [...decided.passed, ...last.passed].slice(0, PASSED_KEPT),
+      unreadable: [...offer.carried.unreadable],
     },
     seen: decided.held.map(({ version }) => version).filter((version) => !standing.has(version)),
-    events: changeEvents(repository, now, decided, last.held),
+    events: changeEvents(
+      repository,
+      now,
+      { ...decided, held: [...offer.carried.held, ...decided.held] },
+      last.held,
+    ),
   };
+}
+
+function filesAt(paths: readonly string[], { files }: Tree): TreeFile[] {
+  return paths.map((path) => {
+    const file = files.get(path);
+    if (file !== undefined) return file;
+    throw new SeraiError('internal', `the path ${path} was admitted and is not in the tree`);
+  });
+}
+
+/** All versions of the packages that the offer touches: those that stand, with their facts, and those that are offered. */
+async function concernedVersions(
+  { touched, offered }: Offer,
+  { tree, read, state }: StandingState,
+): Promise<Pick<StepInput, 'before' | 'standing' | 'offered'>> {
+  const names = new Set([...touched, ...Object.keys(state.removed)].map(packageNameOf));
+  const facts = new Map<string, FileFacts>();
+  // A package's files are all in one piece.
+  const indexes = [...new Set(Array.from(names, (name) => tree.pieceAt(lastPathOf(name))))];
+  await tree.load(indexes.filter((index) => index >= 0));
+  for (const index of indexes) {
+    if (index < 0) continue;
+    for (const file of tree.filesIn(index)) {
+      const place = packageIdOfPath(file.path);
+      if (place !== undefined && names.has(place.id.name)) facts.set(file.path, file);
+    }
+  }
+  const standing = filesByVersion(facts.keys());
+  const all = new Map(offered);
+  // What is not touched and was not removed is offered as it stands.
+  for (const [version, files] of standing)
+    if (!touched.has(version) && !all.has(version) && state.removed[version] === undefined)
+      all.set(version, files);
+  return { before: { facts, read }, standing, offered: all };
+}
+
+/** Behind every path of the package, and before those of the next one. */
+function lastPathOf(name: string): string {
+  return `packages/${name}/\u00ff`;
 }
 
 export interface DecidedChanges {

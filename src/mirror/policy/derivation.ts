@@ -5,13 +5,13 @@ import { showChecksum } from '../../hashes.ts';
 import type { Limits } from '../../limits.ts';
 import { packageIdOfPath } from '../../opam/package-id.ts';
 import { editSources, type SourceEdit } from '../../opam/source-edits.ts';
-import type { FileId, Tree, TreeFile } from '../../opam/tree.ts';
+import { compareBytewise, type FileId, type Tree, type TreeFile } from '../../opam/tree.ts';
 import type { FirstSeen } from '../../store/catalogue.ts';
 import { type DeclaredSource, pinKey } from '../../verify/policy/declared-source.ts';
 import type { AcceptedVersion, ServingDecision } from '../../verify/policy/serving.ts';
 import { digestOf } from '../digest.ts';
 import type { DeclaredArchive, FileFacts } from '../index/file-facts.ts';
-import { filesByVersion } from '../index/version-files.ts';
+import { folderOf } from '../index/version-files.ts';
 
 export interface RuledVersion {
   /** `name.version`. */
@@ -21,10 +21,11 @@ export interface RuledVersion {
 }
 
 export interface Derivation {
-  /** Of the accepted paths, in their order. */
-  readonly paths: readonly string[];
-  /** By path. */
+  /** Versions that are not served, of those that were looked at. */
+  readonly leftOut: ReadonlySet<string>;
+  /** By path, of the versions that were looked at. */
   readonly edits: ReadonlyMap<string, readonly SourceEdit[]>;
+  /** Of all versions, in the order of their folders. */
   readonly held: readonly RuledVersion[];
   readonly warnings: readonly RuledVersion[];
   /** Milliseconds since the epoch at which time alone may change this. */
@@ -32,11 +33,13 @@ export interface Derivation {
 }
 
 export interface DerivationInput {
-  /** Of the accepted tree, by path in C order, without files that cannot be read. */
+  /** Paths of accepted files by version, of the versions to look at. */
+  readonly versions: ReadonlyMap<string, readonly string[]>;
+  /** Of those files, by path. */
   readonly facts: ReadonlyMap<string, FileFacts>;
+  /** What holds of versions that are not looked at: they were under the same rules. */
+  readonly before: Pick<Derivation, 'held' | 'warnings' | 'changesAt'>;
   readonly decide: (version: AcceptedVersion, now: number) => ServingDecision;
-  /** Names all that `decide` goes by beside the version and the time. */
-  readonly rules: string;
   readonly firstSeen: (version: string) => Pick<FirstSeen, 'at' | 'baseline'> | undefined;
   /** Versions that upstream removed, by when, and for how long they stay, in milliseconds. */
   readonly removed: Readonly<Record<string, number>>;
@@ -45,61 +48,43 @@ export interface DerivationInput {
 }
 
 export function derive(input: DerivationInput): Derivation {
-  const { facts, now } = input;
-  const left = new Set<string>();
+  const { facts, now, before } = input;
+  const leftOut = new Set<string>();
   const edits = new Map<string, readonly SourceEdit[]>();
-  const held: RuledVersion[] = [];
-  const warnings: RuledVersion[] = [];
-  let changesAt = Number.POSITIVE_INFINITY;
-  const leaveOut = (paths: readonly string[]): void => {
-    for (const path of paths) left.add(path);
-  };
-  for (const [version, paths] of filesByVersion(facts.keys())) {
+  const held: RuledVersion[] = [...before.held];
+  const warnings: RuledVersion[] = [...before.warnings];
+  let changesAt = before.changesAt ?? Number.POSITIVE_INFINITY;
+  for (const [version, paths] of input.versions) {
     const removedAt = input.removed[version];
     if (removedAt !== undefined) {
       if (now - removedAt >= input.keepRemoved) {
-        leaveOut(paths);
+        leftOut.add(version);
         continue;
       }
       changesAt = Math.min(changesAt, removedAt + input.keepRemoved);
     }
-    const decision = decisionOf(version, paths, input);
-    if (decision === undefined) continue;
+    const accepted = versionOf(version, paths, input);
+    if (accepted === undefined) continue;
+    const decision = input.decide(accepted, now);
     changesAt = Math.min(changesAt, decision.changesAt ?? changesAt);
     for (const warning of decision.warnings) warnings.push({ version, ...warning });
     if (decision.hold !== undefined) {
       held.push({ version, ...decision.hold });
-      leaveOut(paths);
+      leftOut.add(version);
     } else if (decision.edits.length > 0) editFiles(paths, facts, decision.edits, edits);
   }
   return {
-    paths: left.size === 0 ? [...facts.keys()] : [...facts.keys()].filter((path) => !left.has(path)),
+    leftOut,
     edits,
-    held,
-    warnings,
+    held: inOrder(held),
+    warnings: inOrder(warnings),
     ...(changesAt === Number.POSITIVE_INFINITY ? {} : { changesAt }),
   };
 }
 
-/** By the facts of a version's only file: what did not change is not decided again under the same rules. */
-const DECISIONS = new WeakMap<FileFacts, { readonly rules: string; readonly decision: ServingDecision }>();
-
-function decisionOf(
-  version: string,
-  paths: readonly string[],
-  input: DerivationInput,
-): ServingDecision | undefined {
-  const { facts, rules, now } = input;
-  const only = paths.length === 1 ? facts.get(paths[0] ?? '') : undefined;
-  const known = only === undefined ? undefined : DECISIONS.get(only);
-  if (known?.rules === rules) return known.decision;
-  const accepted = versionOf(version, paths, input);
-  if (accepted === undefined) return undefined;
-  const decision = input.decide(accepted, now);
-  // One that is about ages is another one later.
-  if (only !== undefined && accepted.firstSeen === undefined && decision.changesAt === undefined)
-    DECISIONS.set(only, { rules, decision });
-  return decision;
+/** So that it is the same whichever were looked at now. What is said of one version stays in its order. */
+function inOrder(versions: readonly RuledVersion[]): readonly RuledVersion[] {
+  return versions.toSorted((a, b) => compareBytewise(folderOf(a.version), folderOf(b.version)));
 }
 
 function versionOf(
@@ -114,29 +99,22 @@ function versionOf(
   return { id: place.id, sources, ...(seen === undefined ? {} : { firstSeen: seen }) };
 }
 
-/** Facts of unchanged files stay the same objects, and so do the sources that policy looks at. */
-const SOURCES = new WeakMap<FileFacts, readonly DeclaredSource[]>();
 const NONE: readonly DeclaredSource[] = [];
 
 function declaredSources(facts: FileFacts | undefined): readonly DeclaredSource[] {
   if (facts === undefined || (facts.archives.length === 0 && facts.others.length === 0)) return NONE;
-  let sources = SOURCES.get(facts);
-  if (sources === undefined) {
-    const inUrlFile = facts.path.endsWith('/url');
-    sources = [
-      ...facts.archives.map(({ name, sources: from, checksums, malformed }) => ({
-        ...(name === undefined ? {} : { name }),
-        src: from[0] ?? '',
-        kind: 'archive' as const,
-        checksums,
-        malformed: malformed ?? [],
-        inUrlFile,
-      })),
-      ...facts.others.map((other) => ({ ...other, checksums: [], inUrlFile })),
-    ];
-    SOURCES.set(facts, sources);
-  }
-  return sources;
+  const inUrlFile = facts.path.endsWith('/url');
+  return [
+    ...facts.archives.map(({ name, sources: from, checksums, malformed }) => ({
+      ...(name === undefined ? {} : { name }),
+      src: from[0] ?? '',
+      kind: 'archive' as const,
+      checksums,
+      malformed: malformed ?? [],
+      inUrlFile,
+    })),
+    ...facts.others.map((other) => ({ ...other, checksums: [], inUrlFile })),
+  ];
 }
 
 /**
@@ -171,30 +149,23 @@ function editFiles(
   }
 }
 
-/** The accepted tree with its edited files; what an edit makes is known by what goes into it. */
-export function derivedTree(
-  accepted: Tree,
-  facts: ReadonlyMap<string, FileFacts>,
-  { paths, edits }: Derivation,
-  limits: Limits,
-): Tree {
-  const files = new Map<string, TreeFile>();
-  for (const path of paths) {
-    const file = accepted.files.get(path);
-    const edit = edits.get(path);
-    if (file === undefined) continue;
-    files.set(path, edit === undefined ? file : { ...file, id: derivedId(facts.get(path), edit) });
-  }
-  return {
-    files,
-    async *read(wanted) {
-      for await (const [path, bytes] of accepted.read(wanted)) {
-        const edit = edits.get(path);
-        const file = path.endsWith('/url') ? 'url' : 'opam';
-        yield [path, edit === undefined ? bytes : edited(path, bytes, edit, file, limits)];
-      }
-    },
-    async close() {},
+/**
+ * A file as clients get it. What an edit makes is known by what goes into it; any other is known by its bytes, wherever
+ * they came from.
+ */
+export function derivedFile(facts: FileFacts, edits: readonly SourceEdit[] | undefined): TreeFile {
+  const { path, size } = facts;
+  return { path, size, id: edits === undefined ? `sha256:${facts.sha256}` : derivedId(facts, edits) };
+}
+
+/** Reads accepted files with their edits. */
+export function readDerived(read: Tree['read'], edits: Derivation['edits'], limits: Limits): Tree['read'] {
+  return async function* (wanted) {
+    for await (const [path, bytes] of read(wanted)) {
+      const edit = edits.get(path);
+      const file = path.endsWith('/url') ? 'url' : 'opam';
+      yield [path, edit === undefined ? bytes : edited(path, bytes, edit, file, limits)];
+    }
   };
 }
 
@@ -220,8 +191,8 @@ function edited(
 /** Counts up when the same edit makes other bytes than it did. */
 const EDITING = 1;
 
-function derivedId(facts: FileFacts | undefined, edits: readonly SourceEdit[]): FileId {
-  return `derived:${digestOf([EDITING, facts?.sha256, edits])}`;
+function derivedId({ sha256 }: FileFacts, edits: readonly SourceEdit[]): FileId {
+  return `derived:${digestOf([EDITING, sha256, edits])}`;
 }
 
 /**

@@ -2,14 +2,16 @@
 import { packageIdOfPath, parsePackageId, showPackageId } from '../../opam/package-id.ts';
 import type { FirstSeen } from '../../store/catalogue.ts';
 import type { FileFacts } from '../index/file-facts.ts';
+import type { PieceFiles } from '../index/standing-tree.ts';
 import type { LastPublication } from '../sync/last-publication.ts';
 import type { AcceptedState } from './accepted-state.ts';
 import { identityOf } from './archive-identity.ts';
 
 export interface NewlySeenInput {
-  readonly last: LastPublication;
-  /** Of the accepted tree, by path in C order. */
-  readonly facts: ReadonlyMap<string, FileFacts>;
+  readonly last: Pick<LastPublication, 'state'>;
+  /** Of the accepted tree: the pieces that it did not have before, and those that it has no more. */
+  readonly entering: readonly PieceFiles[];
+  readonly leaving: readonly PieceFiles[];
   /** Versions that are held out of it, seen without their archives. */
   readonly seen?: readonly string[];
   /** Of the accepted tree, with what is not in it: such a version was seen all the same, and its name is owned. */
@@ -22,18 +24,24 @@ export interface NewlySeenInput {
 
 /** What the catalogue may not know yet; only versions whose files say something else than before are looked at. */
 export function newlySeen(input: NewlySeenInput): readonly FirstSeen[] {
-  const { last, facts, now } = input;
+  const { last, now } = input;
   const baseline = last.state === undefined;
   const rows = seenOutside(input).map((version) => ({ version, identity: '', at: now, baseline }));
-  for (const [path, file] of facts) {
-    const place = packageIdOfPath(path);
-    if (place?.file !== 'opam') continue;
-    const url = facts.get(`${path.slice(0, -'opam'.length)}url`);
-    if (isKnown(file, last) && (url === undefined || isKnown(url, last))) continue;
-    const identity = identityOf(url === undefined ? [file] : [file, url]);
-    const version = showPackageId(place.id);
-    const first = input.firstSeen?.(version) ?? { at: now, baseline };
-    rows.push({ version, identity, at: first.at, baseline: first.baseline });
+  const stood = new Map<string, string>();
+  for (const { files } of input.leaving) for (const { path, sha256 } of files) stood.set(path, sha256);
+  const isKnown = ({ path, sha256 }: FileFacts): boolean => stood.get(path) === sha256;
+  for (const { files } of input.entering) {
+    const urls = new Map(files.filter(({ path }) => path.endsWith('/url')).map((file) => [file.path, file]));
+    for (const file of files) {
+      const place = packageIdOfPath(file.path);
+      if (place?.file !== 'opam') continue;
+      const url = urls.get(`${file.path.slice(0, -'opam'.length)}url`);
+      if (isKnown(file) && (url === undefined || isKnown(url))) continue;
+      const identity = identityOf(url === undefined ? [file] : [file, url]);
+      const version = showPackageId(place.id);
+      const first = input.firstSeen?.(version) ?? { at: now, baseline };
+      rows.push({ version, identity, at: first.at, baseline: first.baseline });
+    }
   }
   return rows;
 }
@@ -55,10 +63,6 @@ function outside(state: Pick<AcceptedState, 'withheld' | 'unreadable'> | undefin
 function idOf(version: string): readonly string[] {
   const text = version.split('/').findLast((part) => part !== '') ?? '';
   return parsePackageId(text) === undefined ? [] : [text];
-}
-
-function isKnown(file: FileFacts, { accepted }: LastPublication): boolean {
-  return accepted.get(file.path)?.sha256 === file.sha256;
 }
 
 /**

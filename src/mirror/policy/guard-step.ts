@@ -11,24 +11,28 @@ import { orderKey } from '../../verify/guard/order-key.ts';
 import type { VersionChange, VersionFiles } from '../../verify/guard/published-versions.ts';
 import { sourcesOfForm, type VersionSources } from '../../verify/guard/sources.ts';
 import type { Change, ChangeSide } from '../../verify/history.ts';
-import { type FileFacts, requireText, sameBytes } from '../index/file-facts.ts';
-import type { PiecesTree } from '../index/pieces-tree.ts';
-import { sha256Of } from '../index/snapshot-id.ts';
+import { type FileFacts, requireText } from '../index/file-facts.ts';
 import { packageNameOf } from '../index/version-files.ts';
 import { identityOfSources, sourcesOfIdentity } from './archive-identity.ts';
 import { type Pins, pinReason } from './pin-changes.ts';
 
 export interface StepInput {
-  /** The accepted tree, and its files by version. */
-  readonly before: PiecesTree;
+  /** Versions that may be other than they stand: those whose files differ, that came, or that went. */
+  readonly touched: Iterable<string>;
+  /** Facts of the files that stand, by path, of all versions of the packages concerned; and their bytes. */
+  readonly before: { readonly facts: ReadonlyMap<string, FileFacts>; readonly read: Tree['read'] };
+  /** Their files by version. */
   readonly standing: ReadonlyMap<string, readonly string[]>;
   /** Of those, the ones that upstream removed earlier. */
   readonly removed: (version: string) => boolean;
-  /** What the upstream offers, by version. */
+  /** What the upstream offers of the touched versions. */
   readonly now: Tree;
+  /** By version, of all versions of the packages concerned. */
   readonly offered: ReadonlyMap<string, readonly string[]>;
   /** Versions that verification withholds: neither there nor removed. */
   readonly withheld: (version: string) => boolean;
+  /** Whether a file that stands is the same as the upstream offers at its path. */
+  readonly isSame: (path: string) => boolean;
   /** Archive identities that were ever accepted of the versions of a package, the last one first. */
   readonly identities: (packageName: string) => Promise<ReadonlyMap<string, readonly string[]>>;
   readonly pins: Pins;
@@ -45,25 +49,19 @@ export interface JudgedStep {
   readonly gone: readonly string[];
 }
 
-/** As handed in, with what had to be measured to compare the two trees. */
-interface Step extends StepInput {
-  /** Of files whose ids are of another kind than they were: the upstream was an index and is git, or so. */
-  readonly measured: ReadonlyMap<string, string>;
-}
-
-export async function judgeStep(given: StepInput): Promise<JudgedStep> {
-  const input = { ...given, measured: await measure(given) };
+export async function judgeStep(input: StepInput): Promise<JudgedStep> {
   const { standing, offered, removed, withheld } = input;
   const added: string[] = [];
   const changed: string[] = [];
   const gone: string[] = [];
-  for (const [version, paths] of offered) {
+  for (const version of input.touched) {
     const before = standing.get(version);
-    if (before === undefined || removed(version)) added.push(version);
-    else if (!sameFiles(before, paths, input)) changed.push(version);
+    const after = offered.get(version);
+    if (after !== undefined) {
+      if (before === undefined || removed(version)) added.push(version);
+      else if (!sameFiles(before, after, input)) changed.push(version);
+    } else if (before !== undefined && !removed(version) && !withheld(version)) gone.push(version);
   }
-  for (const version of standing.keys())
-    if (!offered.has(version) && !removed(version) && !withheld(version)) gone.push(version);
   const findings = new Map<string, Finding>();
   if (added.length + changed.length + gone.length > 0)
     for (const finding of await findingsOf(input, [...added, ...changed, ...gone], added))
@@ -77,35 +75,12 @@ export async function judgeStep(given: StepInput): Promise<JudgedStep> {
   return { findings, added, changed, gone };
 }
 
-function sameFiles(before: readonly string[], after: readonly string[], step: Step): boolean {
-  if (before.length !== after.length) return false;
-  return after.every((path) => isSame(step.before.facts.get(path), step.now.files.get(path), step));
-}
-
-function isSame(facts: FileFacts | undefined, file: TreeFile | undefined, { measured }: Step): boolean {
-  if (facts === undefined || file === undefined) return false;
-  return sameBytes(facts, file) || measured.get(file.path) === facts.sha256;
-}
-
-/** SHA-256 of the files that cannot be compared by their ids. */
-async function measure({ before, now }: StepInput): Promise<ReadonlyMap<string, string>> {
-  const paths: string[] = [];
-  for (const file of now.files.values()) {
-    const facts = before.facts.get(file.path);
-    if (facts !== undefined && !file.id.startsWith('sha256:') && kindOf(facts.id) !== kindOf(file.id))
-      paths.push(file.path);
-  }
-  const measured = new Map<string, string>();
-  for await (const [path, bytes] of now.read(paths)) measured.set(path, sha256Of(bytes));
-  return measured;
-}
-
-function kindOf(id: string): string {
-  return id.slice(0, id.indexOf(':'));
+function sameFiles(before: readonly string[], after: readonly string[], { isSame }: StepInput): boolean {
+  return before.length === after.length && after.every((path) => isSame(path));
 }
 
 async function findingsOf(
-  input: Step,
+  input: StepInput,
   touched: readonly string[],
   added: readonly string[],
 ): Promise<Finding[]> {
@@ -160,12 +135,12 @@ function graver(a: Finding | undefined, b: Finding | undefined): Finding | undef
   return compareGravity(a.class, b.class) >= 0 ? a : b;
 }
 
-function changesOf(paths: ReadonlySet<string>, before: ReadonlySet<string>, input: Step): Change[] {
+function changesOf(paths: ReadonlySet<string>, before: ReadonlySet<string>, input: StepInput): Change[] {
   const changes: Change[] = [];
   for (const path of paths) {
     const facts = before.has(path) ? input.before.facts.get(path) : undefined;
     const file = input.now.files.get(path);
-    if (isSame(facts, file, input)) continue;
+    if (facts !== undefined && file !== undefined && input.isSame(path)) continue;
     changes.push({
       path,
       ...(facts === undefined ? {} : { before: sideOf(facts) }),

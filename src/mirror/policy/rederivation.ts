@@ -7,11 +7,12 @@ import type { Config } from '../../config.ts';
 import type { BlobKeepers } from '../archives/damaged-blobs.ts';
 import { type SignedSources, storedSignedSources } from '../archives/signed-archives.ts';
 import { overlaySignedSources } from '../fetch/overlay.ts';
-import { acceptedTree, type LastPublication } from '../sync/last-publication.ts';
+import { StoredPieces } from '../index/stored-pieces.ts';
+import { isUnder } from '../sync/derived-versions.ts';
 import { lockPublishing } from '../sync/locks.ts';
 import type { Publisher, PublishOutcome } from '../sync/publisher.ts';
 import type { AcceptedState } from './accepted-state.ts';
-import { type ServingRules, servingRules } from './serving-rules.ts';
+import { servingRules } from './serving-rules.ts';
 
 export interface RederivationOptions extends BlobKeepers {
   readonly config: Config;
@@ -35,19 +36,23 @@ export class Rederivation {
       const rules = await servingRules(repository, { config, catalogue });
       const last = await publisher.last();
       const now = clock.now();
-      if (!isDue(last, rules, now)) return undefined;
-      const tree = acceptedTree(this.#options, last);
-      if (tree === undefined || last.state === undefined) return undefined;
-      return await publisher.publish({
-        tree,
-        paths: [...tree.files.keys()],
-        state: last.state,
-        rules,
-        signed: await this.#signedSources(last.state.held),
-        events: [],
-        now,
-        ...(last.current?.commit === undefined ? {} : { commit: last.current.commit }),
-      });
+      if (last.state === undefined || last.summary === undefined || isUnder(last.summary, rules, now))
+        return undefined;
+      return await publisher.publish(
+        {
+          fresh: [],
+          gone: [],
+          read: nothing,
+          state: last.state,
+          rules,
+          signed: await this.#signedSources(last.state.held),
+          events: [],
+          now,
+          ...(last.current?.commit === undefined ? {} : { commit: last.current.commit }),
+        },
+        last,
+        new StoredPieces(this.#options),
+      );
     } finally {
       unlock();
     }
@@ -62,7 +67,6 @@ export class Rederivation {
   }
 }
 
-function isDue({ summary }: LastPublication, { digest }: ServingRules, now: number): boolean {
-  if (summary === undefined) return false;
-  return summary.rules !== digest || (summary.changesAt !== undefined && now >= summary.changesAt);
+async function* nothing(): AsyncGenerator<readonly [path: string, bytes: Uint8Array]> {
+  // Nothing is fresh, so nothing is read.
 }

@@ -2,9 +2,9 @@
 import { SeraiError } from '../../errors.ts';
 import { packageIdOfPath, showPackageId } from '../../opam/package-id.ts';
 import type { AcceptedTree, Catalogue, Snapshot } from '../../store/catalogue.ts';
-import { decodeFacts } from '../index/file-facts.ts';
+import { readListing } from '../index/file-facts.ts';
 
-type Pieces = Pick<Catalogue, 'pieces'>;
+type Pieces = Pick<Catalogue, 'listings'>;
 
 /** What is served, and the accepted tree behind it. Throws `not-found` before the first publication. */
 export async function published(
@@ -44,8 +44,8 @@ function without(all: Iterable<string>, others: Iterable<string>): string[] {
 
 async function versionsIn(keys: readonly string[], catalogue: Pieces): Promise<Set<string>> {
   const versions = new Set<string>();
-  for (const piece of (await catalogue.pieces(keys)).values()) {
-    for (const { path } of decodeFacts(piece.facts)) {
+  for (const listing of (await catalogue.listings(keys)).values()) {
+    for (const { path } of readListing(listing)) {
       const place = packageIdOfPath(path);
       if (place?.file === 'opam') versions.add(showPackageId(place.id));
     }

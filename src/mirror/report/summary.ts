@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { SeraiError } from '../../errors.ts';
 import { parseJson } from '../../json.ts';
 import { packageIdOfPath, showPackageId } from '../../opam/package-id.ts';
-import { archivesIn, declarationKey } from '../archives/declarations.ts';
-import type { PlannedPiece } from '../index/index-plan.ts';
+import type { PieceFiles } from '../index/standing-tree.ts';
 import type { AcceptedState, HeldChange } from '../policy/accepted-state.ts';
 import type { Derivation, RuledVersion } from '../policy/derivation.ts';
 
@@ -14,6 +13,7 @@ const summarySchema = z.object({
   archives: z.int(),
   archiveMirrors: z.array(z.string()),
   held: z.array(z.object({ version: z.string(), rule: z.string(), reason: z.string() })),
+  heldByPolicy: z.int().exactOptional(),
   keptBack: z.array(z.object({ version: z.string(), rule: z.string(), reason: z.string() })),
   warned: z.array(z.object({ version: z.string(), rule: z.string(), reason: z.string() })),
   removed: z.int(),
@@ -33,6 +33,8 @@ export interface Summary {
   readonly archiveMirrors: readonly string[];
   /** Versions that upstream has and this snapshot does not, with the rule and the reason. */
   readonly held: readonly RuledVersion[];
+  /** How many of `held`, the last ones, policy holds; undefined in what an older serai published. */
+  readonly heldByPolicy?: number;
   /** Versions that are served in their last good form, and what is wrong with upstream's. */
   readonly keptBack: readonly RuledVersion[];
   /** What policy says of versions that are served all the same. */
@@ -68,37 +70,45 @@ export function decodeSummary(text: string): Summary {
   });
 }
 
-/** Of the served pieces, and of what is known of the accepted tree behind them. */
-export function summarize(
-  pieces: readonly PlannedPiece[],
-  state: AcceptedState,
-  derivation: Derivation,
-  rules: string,
-): Summary {
+/** How many there are in a tree. */
+export type Counts = Pick<Summary, 'packages' | 'versions' | 'archives'>;
+
+/** Packages and versions in these pieces; a package is whole in one. */
+export function countVersions(pieces: readonly PieceFiles[]): Pick<Counts, 'packages' | 'versions'> {
   const packages = new Set<string>();
   const versions = new Set<string>();
-  for (const piece of pieces) {
-    for (const file of piece.files) {
-      const place = packageIdOfPath(file.path);
+  for (const { files } of pieces) {
+    for (const { path } of files) {
+      const place = packageIdOfPath(path);
       if (place?.file !== 'opam') continue;
       packages.add(place.id.name);
       versions.add(showPackageId(place.id));
     }
   }
-  const archives = new Set<string>();
-  for (const archive of archivesIn(pieces)) archives.add(declarationKey(archive));
+  return { packages: packages.size, versions: versions.size };
+}
+
+export interface SummaryInput {
+  readonly counts: Counts;
+  readonly state: AcceptedState;
+  readonly derivation: Derivation;
+  /** Whether clients get the version. */
+  readonly serves: (version: string) => boolean;
+  readonly rules: string;
+}
+
+/** Of what is served, and of what is known of the accepted tree behind it. */
+export function summarize({ counts, state, derivation, serves, rules }: SummaryInput): Summary {
   const ofChange = ({ version, class: rule, before, after }: HeldChange): RuledVersion => ({
     version,
     rule,
     reason: `${before} → ${after}`,
   });
   const byPolicy = new Set(derivation.held.map(({ version }) => version));
-  const isServed = ({ version }: HeldChange): boolean => versions.has(version);
+  const isServed = ({ version }: HeldChange): boolean => serves(version);
   const isOut = (change: HeldChange): boolean => !isServed(change) && !byPolicy.has(change.version);
   return {
-    packages: packages.size,
-    versions: versions.size,
-    archives: archives.size,
+    ...counts,
     archiveMirrors: state.archiveMirrors,
     held: [
       ...state.withheld,
@@ -106,10 +116,11 @@ export function summarize(
       ...state.held.filter(isOut).map(ofChange),
       ...derivation.held,
     ],
+    heldByPolicy: derivation.held.length,
     // Its last good form may itself be held by policy, or have been removed for too long.
     keptBack: state.held.filter(isServed).map(ofChange),
     warned: derivation.warnings,
-    removed: Object.keys(state.removed).filter((version) => versions.has(version)).length,
+    removed: Object.keys(state.removed).filter(serves).length,
     rules,
     ...(derivation.changesAt === undefined ? {} : { changesAt: derivation.changesAt }),
     ...(state.signedAt === undefined ? {} : { signedAt: state.signedAt }),

@@ -1,9 +1,7 @@
 /** What a repository published last, read back: so that a restart finds nothing anew, and the guard has a before. */
-import type { Piece, Snapshot } from '../../store/catalogue.ts';
-import type { BlobKeepers } from '../archives/damaged-blobs.ts';
-import { decodeFacts, type FileFacts } from '../index/file-facts.ts';
-import { type PieceFiles, type PiecesTree, readPiecesTree } from '../index/pieces-tree.ts';
-import { StoredPieces } from '../index/stored-pieces.ts';
+import type { Catalogue, Snapshot } from '../../store/catalogue.ts';
+import type { FileFacts } from '../index/file-facts.ts';
+import { loadStandingTree, StandingTree } from '../index/standing-tree.ts';
 import { type AcceptedState, decodeAcceptedState } from '../policy/accepted-state.ts';
 import { decodeSummary, type Summary } from '../report/summary.ts';
 
@@ -12,90 +10,83 @@ export interface LastPublication {
   readonly summary: Summary | undefined;
   /** Of the accepted tree; undefined before the first. */
   readonly state: AcceptedState | undefined;
-  /** The accepted tree's pieces in the order of the tar, but for those that are `unreadable`. */
-  readonly pieces: readonly PieceFiles[];
-  /** Facts of the accepted tree's files, by path. */
-  readonly accepted: ReadonlyMap<string, FileFacts>;
-  /** Facts of files as edited for clients, by path. */
-  readonly derived: ReadonlyMap<string, FileFacts>;
-  /** Keys of pieces whose facts cannot be read back; they are made anew. */
-  readonly unreadable: ReadonlySet<string>;
+  /**
+   * The accepted tree, without pieces that cannot be read back: their versions count as new, and are measured by the
+   * identities that were seen of them.
+   */
+  readonly accepted: StandingTree;
+  /** What clients get of it, without the file `repo`; the same tree where policy leaves nothing out and edits nothing. */
+  readonly served: StandingTree;
+  /** Keys of pieces that cannot be read back; they are made anew. */
+  readonly lost: ReadonlySet<string>;
+  /** Facts of files of the accepted candidate that cannot be read, by path. */
+  readonly problems: ReadonlyMap<string, FileFacts>;
 }
 
-export interface LastSource extends BlobKeepers {
+export interface LastSource {
+  readonly catalogue: Catalogue;
   readonly repository: string;
+  /** Pieces that turned out not to be readable. */
+  readonly unreadable: ReadonlySet<string>;
 }
 
 /** `known` as it stands while nobody else has published since. */
 export async function loadLast(
-  { catalogue, repository }: LastSource,
+  { catalogue, repository, unreadable }: LastSource,
   known: LastPublication | undefined,
 ): Promise<LastPublication> {
   const current = await catalogue.currentSnapshot(repository);
-  const tree = await catalogue.accepted(repository);
-  if (known !== undefined && isSame(known, current, tree?.pieces)) {
-    const state = tree === undefined ? undefined : decodeAcceptedState(tree.state);
-    return { ...known, current, state, summary: current && decodeSummary(current.summary) };
-  }
-  const acceptedKeys = tree?.pieces ?? [];
-  const stored = await catalogue.pieces([...new Set([...acceptedKeys, ...(current?.pieces ?? [])])]);
-  const unreadable = new Set<string>();
-  const filesOf = (key: string): readonly FileFacts[] => {
-    const piece = stored.get(key);
-    const files = piece === undefined ? undefined : readFacts(piece);
-    if (files === undefined) unreadable.add(key);
-    return files ?? [];
-  };
-  const pieces = acceptedKeys.map((key) => ({ key, files: filesOf(key) }));
-  const isAccepted = new Set(acceptedKeys);
-  const others = (current?.pieces ?? []).filter((key) => !isAccepted.has(key)).flatMap(filesOf);
-  return {
+  const accepted = await catalogue.accepted(repository);
+  const said = {
     current,
     summary: current && decodeSummary(current.summary),
-    state: tree === undefined ? undefined : decodeAcceptedState(tree.state),
-    pieces: pieces.filter(({ key }) => !unreadable.has(key)),
-    accepted: byPath(pieces.flatMap(({ files }) => files)),
-    derived: byPath(others.filter(({ id }) => id.startsWith('derived:'))),
-    unreadable,
+    state: accepted === undefined ? undefined : decodeAcceptedState(accepted.state),
+  };
+  const keys = accepted?.pieces ?? [];
+  if (known !== undefined && known.current?.id === current?.id && isOf(known, keys, unreadable))
+    return { ...known, ...said };
+  const trees = await loadTrees(keys, current?.pieces ?? [], unreadable, catalogue);
+  return { ...said, ...trees, problems: new Map() };
+}
+
+function isOf(
+  { accepted, lost }: LastPublication,
+  keys: readonly string[],
+  unreadable: ReadonlySet<string>,
+): boolean {
+  if (lost.size > 0 || accepted.pieces.some(({ key }) => unreadable.has(key))) return false;
+  return accepted.pieces.length === keys.length && accepted.pieces.every(({ key }, at) => key === keys[at]);
+}
+
+async function loadTrees(
+  acceptedKeys: readonly string[],
+  servedKeys: readonly string[],
+  unreadable: ReadonlySet<string>,
+  catalogue: Catalogue,
+): Promise<Pick<LastPublication, 'accepted' | 'served' | 'lost'>> {
+  const readable = (keys: readonly string[]) => keys.filter((key) => !unreadable.has(key));
+  const first = await loadStandingTree(readable(acceptedKeys), catalogue);
+  const accepted = first.tree;
+  // The two mostly share all pieces but the one of `repo`.
+  const shared = new Map(accepted.pieces.map((piece) => [piece.key, piece]));
+  const others = await loadStandingTree(
+    readable(servedKeys).filter((key) => !shared.has(key)),
+    catalogue,
+  );
+  for (const piece of others.tree.pieces) shared.set(piece.key, piece);
+  const pieces = servedKeys.flatMap((key) => shared.get(key) ?? []).filter(({ listing }) => !isRepo(listing));
+  return {
+    accepted,
+    served: isSameTree(pieces, accepted.pieces) ? accepted : new StandingTree(pieces, catalogue),
+    lost: new Set([...first.lost, ...others.lost, ...unreadable]),
   };
 }
 
-/**
- * The accepted tree; undefined before the first. Files whose facts cannot be read back are not in it: their versions
- * count as new, and are measured by the identities that were seen of them.
- */
-export function acceptedTree(keepers: BlobKeepers, last: LastPublication): PiecesTree | undefined {
-  return last.state === undefined ? undefined : readPiecesTree(last.pieces, keepers);
+export function isSameTree(a: StandingTree['pieces'], b: StandingTree['pieces']): boolean {
+  return a.length === b.length && a.every(({ key }, index) => key === b[index]?.key);
 }
 
-/** The same without files whose bytes are lost: what is kept of them cannot be, and all else goes on. */
-export async function readableTree(
-  keepers: BlobKeepers,
-  last: LastPublication,
-): Promise<PiecesTree | undefined> {
-  const stored = await new StoredPieces(keepers).find(last.pieces.map(({ key }) => key));
-  return acceptedTree(keepers, { ...last, pieces: last.pieces.filter(({ key }) => stored.has(key)) });
-}
-
-function isSame(
-  known: LastPublication,
-  current: Snapshot | undefined,
-  keys: readonly string[] | undefined,
-): boolean {
-  if (known.unreadable.size > 0 || known.current?.id !== current?.id) return false;
-  return (
-    known.pieces.length === (keys?.length ?? 0) && known.pieces.every(({ key }, at) => key === keys?.[at])
-  );
-}
-
-export function byPath(facts: readonly FileFacts[]): ReadonlyMap<string, FileFacts> {
-  return new Map(facts.map((each) => [each.path, each]));
-}
-
-function readFacts({ facts }: Piece): readonly FileFacts[] | undefined {
-  try {
-    return decodeFacts(facts);
-  } catch {
-    return undefined;
-  }
+/** Whether it is the listing of the piece that has the file `repo` and nothing else. */
+function isRepo(listing: string): boolean {
+  return listing.endsWith('  repo\n') && listing.indexOf('\n') === listing.length - 1;
 }

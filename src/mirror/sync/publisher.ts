@@ -1,17 +1,16 @@
 /** From an accepted tree to a published snapshot: all of it in one transaction, or nothing. */
 import type { Limits } from '../../limits.ts';
 import { readRepoFile, rewriteRepoFile } from '../../opam/repo.ts';
-import type { Tree } from '../../opam/tree.ts';
+import type { Tree, TreeFile } from '../../opam/tree.ts';
 import type { AcceptedTree, EventInput, FirstSeen, Publication, Snapshot } from '../../store/catalogue.ts';
 import type { BlobKeepers } from '../archives/damaged-blobs.ts';
-import { declarationsOf } from '../archives/declarations.ts';
-import { bindSigned, type SignedSources } from '../archives/signed-archives.ts';
+import type { SignedSources } from '../archives/signed-archives.ts';
 import type { FileFacts } from '../index/file-facts.ts';
 import { repoPiece, storeIndex, withRepo } from '../index/index-file.ts';
 import { type IndexPlan, type PlanCounts, type PlannedPiece, planIndex } from '../index/index-plan.ts';
 import { snapshotId } from '../index/snapshot-id.ts';
-import { StoredPieces } from '../index/stored-pieces.ts';
-import { folderOf } from '../index/version-files.ts';
+import { StandingTree, type UnreadablePiece } from '../index/standing-tree.ts';
+import type { StoredPieces } from '../index/stored-pieces.ts';
 import { type AcceptedState, encodeAcceptedState } from '../policy/accepted-state.ts';
 import { servingEvents } from '../policy/change-events.ts';
 import { derive } from '../policy/derivation.ts';
@@ -20,9 +19,11 @@ import { outgrown, servedChange } from '../policy/served-change.ts';
 import type { ServingRules } from '../policy/serving-rules.ts';
 import { eventOf } from '../report/events.ts';
 import { encodeSummary, type Summary, summarize } from '../report/summary.ts';
-import { byPath, type LastPublication, loadLast } from './last-publication.ts';
+import { concernedVersions } from './derived-versions.ts';
+import { type LastPublication, loadLast } from './last-publication.ts';
+import { measureServed } from './measured-tree.ts';
 import { refuseShrunken, withUnreadable } from './offered-versions.ts';
-import { derivedFacts, planServed, sumOf } from './served-plan.ts';
+import { planServed, readFrom, servesVersion, sumOf } from './served-plan.ts';
 
 export interface PublisherOptions extends BlobKeepers {
   readonly repository: string;
@@ -30,10 +31,11 @@ export interface PublisherOptions extends BlobKeepers {
 }
 
 export interface PublishInput {
-  /** The accepted tree. */
-  readonly tree: Tree;
-  /** Its paths in C order, without `repo`. */
-  readonly paths: readonly string[];
+  /** What changes in the accepted tree; of the first tree everything. */
+  readonly fresh: readonly TreeFile[];
+  readonly gone: readonly string[];
+  /** Reads fresh files. */
+  readonly read: Tree['read'];
   readonly state: AcceptedState;
   readonly rules: ServingRules;
   readonly commit?: string;
@@ -63,6 +65,7 @@ export interface PublishOutcome {
 
 export class Publisher {
   readonly #options: PublisherOptions;
+  readonly #unreadable = new Set<string>();
   #last: LastPublication | undefined;
 
   constructor(options: PublisherOptions) {
@@ -71,107 +74,162 @@ export class Publisher {
 
   /** What was published last, by whichever process, with the accepted tree that it was derived from. */
   async last(): Promise<LastPublication> {
-    this.#last = await loadLast(this.#options, this.#last);
+    this.#last = await loadLast({ ...this.#options, unreadable: this.#unreadable }, this.#last);
     return this.#last;
   }
 
+  /** The same without pieces whose bytes are lost: what is kept of them cannot be, and all else goes on. */
+  async readableLast(stored: StoredPieces): Promise<LastPublication> {
+    const last = await this.last();
+    const keys = [...new Set([...last.accepted.pieces, ...last.served.pieces].map(({ key }) => key))];
+    const found = await stored.find(keys);
+    const lost = keys.filter((key) => !found.has(key));
+    if (lost.length === 0) return last;
+    const { catalogue } = this.#options;
+    const readable = ({ pieces }: StandingTree): StandingTree =>
+      new StandingTree(
+        pieces.filter(({ key }) => found.has(key)),
+        catalogue,
+      );
+    return {
+      ...last,
+      accepted: readable(last.accepted),
+      served: readable(last.served),
+      lost: new Set([...last.lost, ...lost]),
+    };
+  }
+
+  /** What is known of this piece cannot be read: from now on it counts as lost. False when it does already. */
+  lose({ key }: UnreadablePiece): boolean {
+    const isNew = !this.#unreadable.has(key);
+    this.#unreadable.add(key);
+    return isNew;
+  }
+
   /** Whether all of the present snapshot can be read back; what cannot is made anew by the next `publish`. */
-  async isWhole(): Promise<boolean> {
+  async isWhole(stored: StoredPieces): Promise<boolean> {
     const { catalogue, repository } = this.#options;
     const current = await catalogue.currentSnapshot(repository);
     if (current === undefined) return true;
-    const accepted = await catalogue.accepted(repository);
-    if (accepted === undefined) return false;
-    const keys = [...new Set([...current.pieces, ...accepted.pieces])];
-    const stored = await new StoredPieces(this.#options).find(keys);
-    return keys.every((key) => stored.has(key));
+    const last = await this.last();
+    if (last.state === undefined || last.lost.size > 0) return false;
+    const keys = [...new Set([...current.pieces, ...last.accepted.pieces.map(({ key }) => key)])];
+    const found = await stored.find(keys);
+    return keys.every((key) => found.has(key));
   }
 
-  /** Publishes what is derived from the tree, or finds that it is what is served already. */
-  async publish(input: PublishInput): Promise<PublishOutcome> {
-    const { catalogue, blobs, repository, limits } = this.#options;
+  /**
+   * Publishes what is derived from the accepted tree of `last` with its changes, or finds that it is what is served
+   * already. Throws UnreadablePiece.
+   */
+  async publish(input: PublishInput, last: LastPublication, stored: StoredPieces): Promise<PublishOutcome> {
+    const { catalogue, repository, limits } = this.#options;
     const { rules, now } = input;
-    const last = await this.last();
-    const stored = new StoredPieces(this.#options);
     const plan = await planIndex({
-      tree: input.tree,
-      paths: input.paths,
-      known: input.facts === undefined ? last.accepted : new Map([...last.accepted, ...input.facts]),
+      standing: last.accepted,
+      fresh: input.fresh,
+      gone: input.gone,
+      read: input.read,
+      readStanding: readFrom(this.#options),
+      known: input.facts === undefined ? last.problems : new Map([...last.problems, ...input.facts]),
+      catalogue,
       limits,
-      ready: (keys) => stored.find(keys.filter((key) => !last.unreadable.has(key))),
+      ready: (keys) => stored.find(keys.filter((key) => !last.lost.has(key))),
     });
     const state = withUnreadable(input.state, plan);
     if (input.minimumRemaining !== undefined) refuseShrunken(repository, state, last, input.minimumRemaining);
-    const facts = readableFacts(plan);
-    const seen = newlySeen({ ...input, state, last, facts });
+    const seen = newlySeen({ ...input, ...plan, state, last });
+    const concerned = await concernedVersions(last, plan, state, rules, now);
     const derivation = derive({
-      facts,
+      ...concerned,
       decide: rules.decide,
-      rules: rules.digest,
       firstSeen: rules.needsAges ? seenTimes(await catalogue.firstSeen(repository), seen) : () => undefined,
       removed: state.removed,
       keepRemoved: rules.keepRemoved,
       now,
     });
-    const served = await planServed({ accepted: input.tree, plan, facts, derivation, last, stored, limits });
-    const summary = summarize(served.pieces, state, derivation, rules.digest);
+    const served = await planServed({
+      last,
+      plan,
+      concerned: concerned.facts,
+      gone: concerned.gone,
+      derivation,
+      read: joinReads(
+        new Set(input.fresh.map(({ path }) => path)),
+        input.read,
+        readFrom(this.#options)(last.accepted),
+      ),
+      keepers: this.#options,
+      stored,
+      limits,
+    });
+    const measured = await measureServed({ ...this.#options, last, served, signed: input.signed });
+    const summary = summarize({
+      counts: measured.counts,
+      state,
+      derivation,
+      serves: (version) => servesVersion(served.tree, version),
+      rules: rules.digest,
+    });
 
     const repoBytes = state.repo === undefined ? undefined : Buffer.from(state.repo, 'latin1');
-    const id = snapshotId(served.pieces, repoBytes);
+    const id = snapshotId(served.tree.pieces, repoBytes);
     const repoText = rewriteRepoFile(readRepoFile(repoBytes), id);
-    const planned = withRepo(served.pieces, await repoPiece(repoText, stored));
-    const accepted = { pieces: plan.pieces.map(({ key }) => key), state: encodeAcceptedState(state) };
+    const repo = await repoPiece(repoText, stored);
+    const keys = withRepo(served.tree.pieces, repo);
+    const accepted = { pieces: plan.tree.pieces.map(({ key }) => key), state: encodeAcceptedState(state) };
     const counts = served === plan ? plan.counts : sumOf(plan.counts, served.counts);
+    const entering = [...served.entering, ...(served === plan ? [] : plan.entering), repo];
     const known = {
-      accepted: byPath(plan.facts),
-      derived: derivedFacts(served),
-      pieces: plan.pieces.map(({ key, files }) => ({ key, files })),
+      accepted: plan.tree,
+      served: served.tree,
+      lost: new Set<string>(),
+      problems: problemsAfter(last, input, plan),
+    };
+    const settle = (publication: Pick<LastPublication, 'current' | 'summary' | 'state'>): void => {
+      plan.tree.unload();
+      served.tree.unload();
+      this.#unreadable.clear();
+      this.#last = { ...known, ...publication };
     };
     const { current } = last;
     if (
       current?.id === id &&
-      !changesAnything(last, [...planned, ...plan.pieces], summary, accepted) &&
+      last.lost.size === 0 &&
+      !changesAnything(last, entering, summary, accepted) &&
       (input.trusted === undefined || input.trusted === (await catalogue.trusted(repository)))
     ) {
-      this.#last = { ...last, ...known };
+      settle({ current, summary, state });
       return { kind: 'unchanged', snapshot: current, summary, counts };
     }
 
-    const { pieces, fresh, size, sha256 } = await storeIndex(planned, plan.pieces, blobs, catalogue);
+    const { fresh, size, sha256 } = await storeIndex(keys, entering, this.#options);
     const snapshot: Snapshot = {
       id,
       publishedAt: now,
       ...(input.commit === undefined ? {} : { commit: input.commit }),
-      pieces: pieces.map((piece) => piece.key),
+      pieces: keys,
       size,
       sha256,
       repo: repoText,
       summary: encodeSummary(summary),
     };
-    const before = new Set(current?.pieces ?? []);
-    const bound = bindSigned(planned, input.signed);
     const { withdrawn, restored } = await servedChange({
       repository,
       catalogue,
       before: last.summary,
       held: summary.held,
-      facts: [last.accepted, facts],
-      served: bound,
+      accepted: [last.accepted, plan.tree],
+      served: served.tree,
+      entering: measured.entering,
     });
     const { versions, held } = summary;
     await catalogue.publish({
       repository,
       snapshot,
       pieces: fresh,
-      archives: declarationsOf(bound, (piece) => !before.has(piece.key)),
-      withdrawn: [
-        ...withdrawn,
-        ...outgrown(
-          planned.filter(({ key }) => !before.has(key)),
-          derivation.edits,
-          facts,
-        ),
-      ],
+      archives: measured.declared,
+      withdrawn: [...withdrawn, ...outgrown(served.entering, derivation.edits, concerned.facts)],
       restored,
       accepted,
       firstSeen: seen,
@@ -194,15 +252,40 @@ export class Publisher {
         }),
       ],
     });
-    this.#last = {
-      ...known,
-      unreadable: new Set(),
-      current: snapshot,
-      summary,
-      state,
-    };
+    settle({ current: snapshot, summary, state });
     return { kind: 'published', snapshot, summary, counts };
   }
+}
+
+/** Reads some paths from one place and all others from another, in the order asked. */
+function joinReads(firsts: ReadonlySet<string>, first: Tree['read'], other: Tree['read']): Tree['read'] {
+  return async function* (wanted) {
+    const paths = [...wanted];
+    const ones = first(paths.filter((path) => firsts.has(path)))[Symbol.asyncIterator]();
+    const others = other(paths.filter((path) => !firsts.has(path)))[Symbol.asyncIterator]();
+    try {
+      for (const path of paths) {
+        const next = await (firsts.has(path) ? ones : others).next();
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await ones.return?.();
+      await others.return?.();
+    }
+  };
+}
+
+/** Facts of files that cannot be read: of this plan, and of those before that nothing has touched. */
+function problemsAfter(
+  last: LastPublication,
+  { fresh, gone }: PublishInput,
+  { problems }: IndexPlan,
+): LastPublication['problems'] {
+  const after = new Map(last.problems);
+  for (const path of [...fresh.map((file) => file.path), ...gone]) after.delete(path);
+  for (const facts of problems) after.set(facts.path, facts);
+  return after;
 }
 
 /** Versions that the event of a publication names; all are counted. */
@@ -215,25 +298,23 @@ function addedTo(
 ): { readonly added?: { readonly count: number; readonly versions: readonly string[] } } {
   if (state === undefined) return {};
   const added = seen.flatMap(({ version, identity }) => {
-    return identity === '' || accepted.has(`${folderOf(version)}opam`) ? [] : [version];
+    return identity === '' || servesVersion(accepted, version) ? [] : [version];
   });
   return added.length === 0 ? {} : { added: { count: added.length, versions: added.slice(0, ADDED_NAMED) } };
 }
 
 /** With the same snapshot: bytes that were lost, an accepted tree that moved on, other words about it. */
 function changesAnything(
-  { current, state, pieces }: LastPublication,
-  planned: readonly PlannedPiece[],
+  { current, state, accepted: before }: LastPublication,
+  entering: readonly PlannedPiece[],
   summary: Summary,
   accepted: AcceptedTree,
 ): boolean {
-  if (planned.some((piece) => 'deflated' in piece)) return true;
+  if (entering.some((piece) => 'deflated' in piece)) return true;
   if (encodeSummary(summary) !== current?.summary) return true;
   if (state === undefined || encodeAcceptedState(state) !== accepted.state) return true;
-  return pieces.map(({ key }) => key).join() !== accepted.pieces.join();
-}
-
-/** Facts of the files that the index has; of a version that cannot be read there are none. */
-function readableFacts(plan: IndexPlan): ReadonlyMap<string, FileFacts> {
-  return byPath(plan.pieces.flatMap(({ files }) => files));
+  return (
+    before.pieces.length !== accepted.pieces.length ||
+    before.pieces.some(({ key }, index) => key !== accepted.pieces[index])
+  );
 }

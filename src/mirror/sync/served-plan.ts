@@ -1,41 +1,54 @@
-/** The pieces that clients get, planned from those of the accepted tree and what is derived from it. */
+/** The pieces that clients get, planned from the accepted tree and what is derived from it. */
 import type { Limits } from '../../limits.ts';
-import type { Tree } from '../../opam/tree.ts';
-import type { FileFacts } from '../index/file-facts.ts';
+import { packageIdOfPath, showPackageId } from '../../opam/package-id.ts';
+import type { Tree, TreeFile } from '../../opam/tree.ts';
+import type { BlobKeepers } from '../archives/damaged-blobs.ts';
+import { type FileFacts, sameBytes } from '../index/file-facts.ts';
 import { type IndexPlan, type PieceBytes, type PlanCounts, planIndex } from '../index/index-plan.ts';
+import { readPiecesTree } from '../index/pieces-tree.ts';
+import type { StandingTree } from '../index/standing-tree.ts';
 import type { StoredPieces } from '../index/stored-pieces.ts';
-import { type Derivation, derivedTree, editedArchives } from '../policy/derivation.ts';
-import { byPath, type LastPublication } from './last-publication.ts';
+import { folderOf } from '../index/version-files.ts';
+import { type Derivation, derivedFile, editedArchives, readDerived } from '../policy/derivation.ts';
+import { isSameTree, type LastPublication } from './last-publication.ts';
 
 export interface ServedPlanInput {
-  readonly accepted: Tree;
-  /** Of the accepted tree, with the facts of the files in it by path. */
-  readonly plan: IndexPlan;
-  readonly facts: ReadonlyMap<string, FileFacts>;
-  readonly derivation: Derivation;
   readonly last: LastPublication;
+  /** Of the accepted tree. */
+  readonly plan: IndexPlan;
+  /** Facts of accepted files that may be served otherwise than they were, by path. */
+  readonly concerned: ReadonlyMap<string, FileFacts>;
+  /** Paths that were accepted and are no more. */
+  readonly gone: readonly string[];
+  readonly derivation: Derivation;
+  /** Reads files of the accepted tree. */
+  readonly read: Tree['read'];
+  readonly keepers: BlobKeepers;
   readonly stored: StoredPieces;
   readonly limits: Limits;
 }
 
-/** The plan itself where nothing is left out and nothing edited. */
+/** The accepted plan itself where nothing is left out and nothing edited. */
 export async function planServed(input: ServedPlanInput): Promise<IndexPlan> {
-  const { accepted, plan, facts, derivation, last, stored, limits } = input;
-  const { paths, edits } = derivation;
-  if (edits.size === 0 && paths.length === facts.size) return plan;
-  const made = new Map(plan.pieces.map((piece) => [piece.key, piece]));
-  const known = new Map<string, FileFacts>();
-  for (const path of paths) {
-    const fact = edits.has(path) ? last.derived.get(path) : facts.get(path);
-    if (fact !== undefined) known.set(path, fact);
-  }
+  const { last, plan, concerned, derivation, read, keepers, stored, limits } = input;
+  const { edits, leftOut } = derivation;
+  const wasSame = isSameTree(last.accepted.pieces, last.served.pieces);
+  if (wasSame && edits.size === 0 && leftOut.size === 0) return plan;
+  const standing = last.served;
+  const { fresh, gone } = await changesOf(input, standing);
+  const made = new Map(plan.entering.map((piece) => [piece.key, piece]));
+  const unedited = new Map([...concerned].filter(([path]) => !edits.has(path)));
   return planIndex({
-    tree: derivedTree(accepted, facts, derivation, limits),
-    paths,
-    known,
+    standing,
+    fresh,
+    gone,
+    read: readDerived(read, edits, limits),
+    readStanding: readFrom(keepers),
+    known: unedited,
+    catalogue: keepers.catalogue,
     limits,
     ready: async (keys) => {
-      const missing = keys.filter((key) => !made.has(key) && !last.unreadable.has(key));
+      const missing = keys.filter((key) => !made.has(key) && !last.lost.has(key));
       const found = new Map<string, PieceBytes>(await stored.find(missing));
       for (const key of keys) {
         const piece = made.get(key);
@@ -45,15 +58,56 @@ export async function planServed(input: ServedPlanInput): Promise<IndexPlan> {
     },
     declared: (path) => {
       const edit = edits.get(path);
-      const fact = facts.get(path);
-      return edit === undefined || fact === undefined ? undefined : editedArchives(fact, edit);
+      const facts = concerned.get(path);
+      return edit === undefined || facts === undefined ? undefined : editedArchives(facts, edit);
     },
   });
 }
 
-/** Facts of files as edited for clients, by path. */
-export function derivedFacts(plan: IndexPlan): ReadonlyMap<string, FileFacts> {
-  return byPath(plan.facts.filter(({ id }) => id.startsWith('derived:')));
+async function changesOf(
+  { concerned, gone, derivation }: ServedPlanInput,
+  standing: StandingTree,
+): Promise<{ readonly fresh: readonly TreeFile[]; readonly gone: readonly string[] }> {
+  const { edits, leftOut } = derivation;
+  const stands = await standing.factsAt([...concerned.keys()]);
+  const fresh: TreeFile[] = [];
+  const leaving = gone.filter((path) => standing.has(path));
+  for (const facts of concerned.values()) {
+    const stood = stands.get(facts.path);
+    if (isLeftOut(facts.path, leftOut)) {
+      if (stood !== undefined) leaving.push(facts.path);
+      continue;
+    }
+    const file = derivedFile(facts, edits.get(facts.path));
+    if (stood === undefined || !sameBytes(stood, file)) fresh.push(file);
+  }
+  return { fresh, gone: leaving };
+}
+
+function isLeftOut(path: string, leftOut: ReadonlySet<string>): boolean {
+  if (leftOut.size === 0) return false;
+  const place = packageIdOfPath(path);
+  return place !== undefined && leftOut.has(showPackageId(place.id));
+}
+
+/** Reads files that stand, from the pieces that were loaded of the tree. */
+export function readFrom(keepers: BlobKeepers): (tree: StandingTree) => Tree['read'] {
+  return (tree) =>
+    async function* (wanted) {
+      const paths = [...wanted];
+      const indexes = [...new Set(paths.map((path) => tree.pieceAt(path)))].sort((a, b) => a - b);
+      await tree.load(indexes);
+      const pieces = indexes.map((index) => ({
+        key: tree.pieces[index]?.key ?? '',
+        files: tree.filesIn(index),
+      }));
+      yield* readPiecesTree(pieces, keepers).read(paths);
+    };
+}
+
+/** Whether the tree has the version's own file. */
+export function servesVersion(tree: StandingTree, version: string): boolean {
+  return tree.has(`${folderOf(version)}opam`);
 }
 
 export function sumOf(a: PlanCounts, b: PlanCounts): PlanCounts {

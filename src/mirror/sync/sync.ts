@@ -20,6 +20,8 @@ import {
 } from '../fetch/fetch-candidate.ts';
 import { overlayCandidate } from '../fetch/overlay.ts';
 import { upstreamWords } from '../fetch/upstream-words.ts';
+import { UnreadablePiece } from '../index/standing-tree.ts';
+import { StoredPieces } from '../index/stored-pieces.ts';
 import { acceptTree } from '../policy/acceptance.ts';
 import { pinnableSources } from '../policy/derivation.ts';
 import { Rederivation } from '../policy/rederivation.ts';
@@ -27,10 +29,11 @@ import { decisionsAbout, pinnedBy, releasesDigest, servingRules } from '../polic
 import { Strengthening } from '../policy/strengthening.ts';
 import { eventOf } from '../report/events.ts';
 import { createJudge, type Judge, judgeBy } from '../trust/judge.ts';
-import { readableTree } from './last-publication.ts';
+import { filesOfVersions } from './derived-versions.ts';
 import { lockFetching, lockPublishing } from './locks.ts';
 import { Publisher, type PublishOutcome } from './publisher.ts';
 import { isRefusal, refusal } from './refusals.ts';
+import { readFrom } from './served-plan.ts';
 import { acceptedName, decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
 
 export type SyncStage = 'fetching' | 'verifying' | 'publishing' | 'strengthening';
@@ -120,7 +123,7 @@ export class RepositorySync {
     if (sources === undefined || (await catalogue.accepted(repository)) === undefined) return derived;
     const candidate = await overlayCandidate(sources, undefined, this.#options);
     if (candidate.kind === 'unchanged') return derived;
-    return (await this.#accept(candidate, () => undefined, signal)).outcome;
+    return (await this.#accept(candidate, new StoredPieces(this.#options), () => undefined, signal)).outcome;
   }
 
   /** Being told to stop is no failure of the upstream's. */
@@ -148,14 +151,15 @@ export class RepositorySync {
     // What the operator wants, and time, do not wait for an upstream; what is wrong with the store shows below.
     const rederived = await this.#rederivation.run(signal).catch(() => undefined);
     await refreshAdvisories({ ...this.#options, limits: config.limits, signal });
-    const candidate = await this.#fetch(before, signal);
+    const stored = new StoredPieces(this.#options);
+    const candidate = await this.#fetch(before, stored, signal);
     if (candidate.kind === 'unchanged') {
       const derived = await this.#rederivation.run(signal);
       return { report: derived ?? rederived ?? { kind: 'not-modified' }, validator: before?.validator };
     }
     try {
       throwIfAborted(signal);
-      const { outcome, validator: value, releases } = await this.#accept(candidate, progress, signal);
+      const { outcome, validator: value, releases } = await this.#accept(candidate, stored, progress, signal);
       const accepted = await catalogue.accepted(repository);
       const validator =
         value === undefined || accepted === undefined
@@ -167,9 +171,13 @@ export class RepositorySync {
               value,
             });
       return { report: outcome, validator };
+    } catch (error) {
+      // What is lost is made anew from the whole of what the upstream has.
+      if (!(error instanceof UnreadablePiece) || !this.#publisher.lose(error)) throw error;
     } finally {
       await candidate.tree.close();
     }
+    return this.#attempt(before, progress, signal);
   }
 
   /** The address of the upstream, or the names of the sources. */
@@ -178,8 +186,12 @@ export class RepositorySync {
     return upstream ?? (sources ?? []).join(' ');
   }
 
-  async #fetch(before: SyncState | undefined, signal: AbortSignal | undefined): Promise<FetchedCandidate> {
-    const validator = await this.#usableValidator(before?.validator);
+  async #fetch(
+    before: SyncState | undefined,
+    stored: StoredPieces,
+    signal: AbortSignal | undefined,
+  ): Promise<FetchedCandidate> {
+    const validator = await this.#usableValidator(before?.validator, stored);
     const { sources } = this.#settings;
     if (sources !== undefined) return overlayCandidate(sources, validator, this.#options);
     return fetchCandidate({ ...(await requestFor(this.#options)), validator, signal });
@@ -187,6 +199,7 @@ export class RepositorySync {
 
   async #accept(
     offered: ChangedCandidate,
+    stored: StoredPieces,
     progress: (stage: SyncStage) => void,
     signal: AbortSignal | undefined,
   ): Promise<Accepted> {
@@ -206,14 +219,17 @@ export class RepositorySync {
       const { candidate, judgement, words } =
         newer?.kind === 'changed' ? await this.#judged(newer, now) : judged;
       const { verdict, settle, trusted, verdicts } = judgement;
-      const last = await this.#publisher.last();
-      const tree = await readableTree(this.#options, last);
+      const last = await this.#publisher.readableLast(stored);
       const accepted = await acceptTree({
         repository,
         candidate: candidate.tree,
         verdict,
+        step: candidate.step,
         heldElsewhere: candidate.held,
-        previous: tree === undefined || last.state === undefined ? undefined : { tree, state: last.state },
+        previous:
+          last.state === undefined
+            ? undefined
+            : { tree: last.accepted, read: readFrom(this.#options)(last.accepted), state: last.state },
         policy: rules.changes,
         keepRemoved: rules.keepRemoved,
         released: rules.released,
@@ -225,9 +241,10 @@ export class RepositorySync {
       throwIfAborted(signal);
       progress('publishing');
       const commit = candidate.git?.commit;
-      const outcome = await this.#publisher.publish({
+      const publication = {
         ...accepted,
-        state: { ...words, ...accepted.state, unreadable: [] },
+        read: (paths: Iterable<string>) => candidate.tree.read(paths),
+        state: { ...words, ...accepted.state },
         rules,
         signed: withoutHeld(candidate.signed ?? signedSourcesOf(verdict), accepted.state.held),
         ...(trusted === undefined ? {} : { trusted }),
@@ -238,7 +255,8 @@ export class RepositorySync {
         ...(sources === undefined ? { minimumRemaining } : {}),
         now,
         ...(commit === undefined ? {} : { commit }),
-      });
+      };
+      const outcome = await this.#publisher.publish(publication, last, stored);
       settle();
       return { outcome, validator: candidate.validator, releases: rules.releases };
     } finally {
@@ -264,8 +282,12 @@ export class RepositorySync {
     const { catalogue, repository } = this.#options;
     const pinned = pinnedBy(this.#settings);
     if (!pinned.weak && !pinned.missing) return undefined;
-    const { accepted } = await this.#publisher.last();
-    const archives = new Map(pinnableSources(accepted.values(), pinned));
+    const { accepted, summary } = await this.#publisher.last();
+    if (summary === undefined) return undefined;
+    // What is not pinned yet is warned of, or held by a rule that comes before (serving.ts).
+    const warned = summary.warned.filter(({ rule }) => rule === 'weak-hashes' || rule === 'missing-hashes');
+    const versions = new Set([...warned, ...summary.held].map(({ version }) => version));
+    const archives = new Map(pinnableSources(await filesOfVersions(accepted, versions), pinned));
     if (archives.size === 0) return undefined;
     for (const { key } of await catalogue.pins(repository)) archives.delete(key);
     if (archives.size === 0) return undefined;
@@ -278,7 +300,7 @@ export class RepositorySync {
    * With a validator the upstream may answer that nothing changed, and then nothing is made: so it counts only
    * while what it brought is what a whole sync would lead to, and can be read back from the store.
    */
-  async #usableValidator(text: string | undefined): Promise<string | undefined> {
+  async #usableValidator(text: string | undefined, stored: StoredPieces): Promise<string | undefined> {
     const { catalogue, config, repository } = this.#options;
     const validator = decodeValidator(text);
     if (validator === undefined || validator.upstream !== this.#origin) return undefined;
@@ -286,7 +308,7 @@ export class RepositorySync {
     if (validator.rules !== rulesOf(this.#settings, config, releases)) return undefined;
     const accepted = await catalogue.accepted(repository);
     const isCurrent = accepted !== undefined && acceptedName(accepted) === validator.accepted;
-    return isCurrent && (await this.#publisher.isWhole()) ? validator.value : undefined;
+    return isCurrent && (await this.#publisher.isWhole(stored)) ? validator.value : undefined;
   }
 }
 
