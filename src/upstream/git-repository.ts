@@ -9,6 +9,7 @@ import { type Change, diffCommits, type Step, walkSteps } from './git-history.ts
 import { checkObjectId, checkRef, isPlainRef } from './git-id.ts';
 import { type GitObject, type KnownObject, type ObjectInfo, ObjectReader } from './git-objects.ts';
 import { askGit, runGit } from './git-run.ts';
+import { type GitStep, readGitStep, type StepRequest } from './git-step.ts';
 import { type GitTag, parseTag } from './git-tag.ts';
 import { readGitTree } from './git-tree.ts';
 import type { TreeLimits } from './tree-rules.ts';
@@ -34,6 +35,8 @@ export interface GitRepository {
   resolve(ref: string): Promise<string | undefined>;
   /** See readGitTree: refuses whatever is no tree of an opam repository. */
   tree(commit: string): Promise<Tree>;
+  /** See readGitStep. */
+  step(request: Pick<StepRequest, 'from' | 'to' | 'sizeBefore' | 'folderOf'>): Promise<GitStep | undefined>;
   /** See diffCommits. */
   diff(from: string, to: string): AsyncIterable<Change>;
   /** See walkSteps. */
@@ -117,6 +120,11 @@ class OpenRepository implements GitRepository {
 
   tree(commit: string): Promise<Tree> {
     return readGitTree(this.gitDir, commit, this.#reader, this.#options.limits, this.#options.signal);
+  }
+
+  step(request: Pick<StepRequest, 'from' | 'to' | 'sizeBefore' | 'folderOf'>): Promise<GitStep | undefined> {
+    const { limits, signal } = this.#options;
+    return readGitStep({ ...request, gitDir: this.gitDir, reader: this.#reader, limits, signal });
   }
 
   diff(from: string, to: string): AsyncIterable<Change> {

@@ -29,9 +29,20 @@ export async function readGitTree(
   limits: TreeLimits,
   signal?: AbortSignal,
 ): Promise<Tree> {
+  return gitTree(await readEntries(gitDir, commit, TREE_ROOTS, limits, signal), reader);
+}
+
+/** The files of `commit` at the paths, and below those that are folders; those that are not there are passed over. */
+export async function readEntries(
+  gitDir: string,
+  commit: string,
+  paths: readonly string[],
+  limits: TreeLimits,
+  signal?: AbortSignal,
+): Promise<Map<string, TreeFile>> {
   const files = new Map<string, TreeFile>();
   const budget = new TreeBudget(limits);
-  const args = ['ls-tree', '-r', '-z', '-l', '--full-tree', checkObjectId(commit), ...TREE_ROOTS];
+  const args = ['ls-tree', '-r', '-z', '-l', '--full-tree', checkObjectId(commit), ...paths];
   let before = '';
   for await (const records of recordsOf(
     streamGit({ gitDir, args, signal }, `listing the tree of ${commit}`),
@@ -44,7 +55,7 @@ export async function readGitTree(
       files.set(file.path, file);
     }
   }
-  return gitTree(files, reader);
+  return files;
 }
 
 function readEntry(record: string, budget: TreeBudget): TreeFile {
@@ -61,7 +72,7 @@ function readEntry(record: string, budget: TreeBudget): TreeFile {
   return { path, size, id: `git:${oid}` };
 }
 
-function gitTree(files: ReadonlyMap<string, TreeFile>, reader: ObjectReader): Tree {
+export function gitTree(files: ReadonlyMap<string, TreeFile>, reader: ObjectReader): Tree {
   return {
     files,
     async *read(paths) {

@@ -223,7 +223,8 @@ export function refused(path: string, why: string): TreeError {
   return new TreeError('tree-refused', path, message);
 }
 
-function exceeded(path: string, name: keyof TreeLimits, limit: number, found: number): TreeError {
+/** The error for a bound that the entry, or the tree with it, goes beyond. */
+export function exceeded(path: string, name: keyof TreeLimits, limit: number, found: number): TreeError {
   return new TreeError(
     'limit-exceeded',
     path,

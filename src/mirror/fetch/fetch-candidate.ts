@@ -6,6 +6,7 @@ import type { Config } from '../../config.ts';
 import { reasonOf, SeraiError } from '../../errors.ts';
 import type { Limits } from '../../limits.ts';
 import { field, stringOf } from '../../opam/fields.ts';
+import { packageIdOfPath, showPackageId } from '../../opam/package-id.ts';
 import { parseOpamFile } from '../../opam/parser.ts';
 import { readFile, type Tree } from '../../opam/tree.ts';
 import type { Catalogue, FirstSeen } from '../../store/catalogue.ts';
@@ -14,13 +15,16 @@ import type { Fetcher } from '../../upstream/fetcher.ts';
 import { readFolderTree } from '../../upstream/folder-tree.ts';
 import { fetchGit, type GitFetchResult } from '../../upstream/git-fetch.ts';
 import { type GitRepository, openGitRepository } from '../../upstream/git-repository.ts';
+import { sizeOf, type TreeSize } from '../../upstream/git-step.ts';
 import { FETCHED_TAGS } from '../../upstream/git-store.ts';
 import { fetchHttpIndex } from '../../upstream/http-index.ts';
 import { ROOT_PATH } from '../../verify/signed/root-file.ts';
 import { SNAPSHOT_TAG } from '../../verify/signed/tag-messages.ts';
 import type { SignedSources } from '../archives/signed-archives.ts';
 import type { FileFacts } from '../index/file-facts.ts';
+import { folderOf } from '../index/version-files.ts';
 import type { RuledVersion } from '../policy/derivation.ts';
+import { misplacedFolder } from '../policy/misplaced.ts';
 import type { KnownStep } from '../policy/offer.ts';
 import { tagOf } from './git-candidate.ts';
 import { openRepository } from './open-tree.ts';
@@ -32,8 +36,9 @@ export interface CandidateRequest {
   readonly fetcher: Fetcher;
   readonly limits: Limits;
   readonly addresses: AddressRules;
-  /** What the last accepted candidate left. */
+  /** What the last accepted candidate left, and how large its tree was, where that was told. */
   readonly validator?: string | undefined;
+  readonly size?: TreeSize | undefined;
   /** With a git upstream: bring the signed tags, and the history from the commit that was accepted last. */
   readonly signed?: { readonly accepted?: string | undefined } | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -48,6 +53,8 @@ export interface ChangedCandidate {
   readonly step?: KnownStep;
   /** Makes the next request conditional once this candidate was accepted. */
   readonly validator?: string;
+  /** Of the upstream's whole tree. */
+  readonly size?: TreeSize;
   /** Facts of its files, by path, where they are known already: of an overlay. */
   readonly facts?: ReadonlyMap<string, FileFacts>;
   /** Versions that it does not have because they are held where it comes from. */
@@ -121,19 +128,58 @@ async function fetchGitCandidate(request: CandidateRequest): Promise<FetchedCand
     ...(signal === undefined ? {} : { signal }),
   });
   try {
-    const commit = signed === undefined ? fetched.head : await taggedCommit(repository, fetched.head);
+    if (signed === undefined) return await unsignedCandidate(repository, fetched.head, request);
+    const commit = await taggedCommit(repository, fetched.head);
     const tree = await repository.tree(commit);
-    if (signed !== undefined && !(await hasBootstrapCommit(repository, tree))) await fetchInto(request, true);
+    if (!(await hasBootstrapCommit(repository, tree))) await fetchInto(request, true);
     return {
       kind: 'changed',
       validator,
       git: { commit, repository },
-      tree: { files: tree.files, read: (paths) => tree.read(paths), close: () => repository.close() },
+      tree: closing(tree, repository),
     };
   } catch (error) {
     await repository.close();
     throw error;
   }
+}
+
+/** The tree, with which the repository is closed. */
+function closing(tree: Tree, repository: GitRepository): Tree {
+  return { files: tree.files, read: (paths) => tree.read(paths), close: () => repository.close() };
+}
+
+/** Nobody signs its history, so that of what was accepted before only the difference counts. */
+async function unsignedCandidate(
+  repository: GitRepository,
+  head: string,
+  { validator, size: sizeBefore }: CandidateRequest,
+): Promise<ChangedCandidate> {
+  const common = { kind: 'changed', validator: head, git: { commit: head, repository } } as const;
+  const step =
+    validator === undefined || sizeBefore === undefined
+      ? undefined
+      : await repository.step({ from: validator, to: head, sizeBefore, folderOf: versionFolder });
+  if (step === undefined || step.changed.some((path) => misplacedFolder(path) !== undefined)) {
+    const tree = await repository.tree(head);
+    return { ...common, tree: closing(tree, repository), size: sizeOf(tree) };
+  }
+  const known = {
+    versions: new Set(Array.from(step.folders, versionOf)),
+    offeredBefore: new Set(Array.from(step.foldersBefore, versionOf)),
+    others: new Set(step.changed.filter((path) => versionFolder(path) === undefined && path !== 'repo')),
+  };
+  return { ...common, tree: closing(step.tree, repository), step: known, size: step.size };
+}
+
+function versionFolder(path: string): string | undefined {
+  const place = packageIdOfPath(path);
+  return place === undefined ? undefined : folderOf(showPackageId(place.id));
+}
+
+/** Of a version's folder. */
+function versionOf(folder: string): string {
+  return folder.slice(folder.lastIndexOf('/', folder.length - 2) + 1, -1);
 }
 
 function fetchInto(request: CandidateRequest, wholeHistory: boolean): Promise<GitFetchResult> {

@@ -31,7 +31,7 @@ export function withoutMisplaced(paths: readonly string[]): Placed {
 }
 
 /** The folder that a client would take for a version, with a slash at its end. */
-function misplacedFolder(path: string): string | undefined {
+export function misplacedFolder(path: string): string | undefined {
   if (!path.startsWith('packages/')) return undefined;
   const place = packageIdOfPath(path);
   if (place === undefined) return firstVersionFolder(path);

@@ -19,8 +19,8 @@ export interface LastPublication {
   readonly served: StandingTree;
   /** Keys of pieces that cannot be read back; they are made anew. */
   readonly lost: ReadonlySet<string>;
-  /** Facts of files of the accepted candidate that cannot be read, by path. */
-  readonly problems: ReadonlyMap<string, FileFacts>;
+  /** Facts of files in no piece, by path: they cannot be read, or the bytes of their piece are lost. */
+  readonly loose: ReadonlyMap<string, FileFacts>;
 }
 
 export interface LastSource {
@@ -46,7 +46,7 @@ export async function loadLast(
   if (known !== undefined && known.current?.id === current?.id && isOf(known, keys, unreadable))
     return { ...known, ...said };
   const trees = await loadTrees(keys, current?.pieces ?? [], unreadable, catalogue);
-  return { ...said, ...trees, problems: new Map() };
+  return { ...said, ...trees, loose: new Map() };
 }
 
 function isOf(

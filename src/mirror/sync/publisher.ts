@@ -9,7 +9,7 @@ import type { FileFacts } from '../index/file-facts.ts';
 import { repoPiece, storeIndex, withRepo } from '../index/index-file.ts';
 import { type IndexPlan, type PlanCounts, type PlannedPiece, planIndex } from '../index/index-plan.ts';
 import { snapshotId } from '../index/snapshot-id.ts';
-import { StandingTree, type UnreadablePiece } from '../index/standing-tree.ts';
+import { loadStandingTree, StandingTree, UnreadablePiece } from '../index/standing-tree.ts';
 import type { StoredPieces } from '../index/stored-pieces.ts';
 import { type AcceptedState, encodeAcceptedState } from '../policy/accepted-state.ts';
 import { servingEvents } from '../policy/change-events.ts';
@@ -96,7 +96,23 @@ export class Publisher {
       accepted: readable(last.accepted),
       served: readable(last.served),
       lost: new Set([...last.lost, ...lost]),
+      loose: new Map([...last.loose, ...(await this.#factsOf(lost))]),
     };
+  }
+
+  /** What is known of the files of pieces whose bytes are lost: it need not be found again. */
+  async #factsOf(keys: readonly string[]): Promise<LastPublication['loose']> {
+    const facts = new Map<string, FileFacts>();
+    const { tree } = await loadStandingTree(keys, this.#options.catalogue);
+    for (const index of tree.pieces.keys()) {
+      try {
+        await tree.load([index]);
+        for (const file of tree.filesIn(index)) facts.set(file.path, file);
+      } catch (error) {
+        if (!(error instanceof UnreadablePiece)) throw error;
+      }
+    }
+    return facts;
   }
 
   /** What is known of this piece cannot be read: from now on it counts as lost. False when it does already. */
@@ -131,7 +147,7 @@ export class Publisher {
       gone: input.gone,
       read: input.read,
       readStanding: readFrom(this.#options),
-      known: input.facts === undefined ? last.problems : new Map([...last.problems, ...input.facts]),
+      known: input.facts === undefined ? last.loose : new Map([...last.loose, ...input.facts]),
       catalogue,
       limits,
       ready: (keys) => stored.find(keys.filter((key) => !last.lost.has(key))),
@@ -184,7 +200,7 @@ export class Publisher {
       accepted: plan.tree,
       served: served.tree,
       lost: new Set<string>(),
-      problems: problemsAfter(last, input, plan),
+      loose: looseAfter(last, input, plan),
     };
     const settle = (publication: Pick<LastPublication, 'current' | 'summary' | 'state'>): void => {
       plan.tree.unload();
@@ -277,12 +293,12 @@ function joinReads(firsts: ReadonlySet<string>, first: Tree['read'], other: Tree
 }
 
 /** Facts of files that cannot be read: of this plan, and of those before that nothing has touched. */
-function problemsAfter(
+function looseAfter(
   last: LastPublication,
   { fresh, gone }: PublishInput,
   { problems }: IndexPlan,
-): LastPublication['problems'] {
-  const after = new Map(last.problems);
+): LastPublication['loose'] {
+  const after = new Map(last.loose);
   for (const path of [...fresh.map((file) => file.path), ...gone]) after.delete(path);
   for (const facts of problems) after.set(facts.path, facts);
   return after;

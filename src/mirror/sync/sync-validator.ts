@@ -14,6 +14,8 @@ const validatorSchema = z.object({
   accepted: z.string(),
   rules: z.string(),
   value: z.string(),
+  /** Of the upstream's whole tree, where the next one can be told by what changes in it. */
+  size: z.object({ entries: z.int(), content: z.int() }).exactOptional(),
 });
 
 export type SyncValidator = z.infer<typeof validatorSchema>;

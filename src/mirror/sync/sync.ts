@@ -8,6 +8,7 @@ import { asSeraiError, SeraiError } from '../../errors.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Catalogue, SyncState } from '../../store/catalogue.ts';
 import type { Fetcher } from '../../upstream/fetcher.ts';
+import type { TreeSize } from '../../upstream/git-step.ts';
 import type { Dialect } from '../../verify/dialect.ts';
 import { archiveCaches } from '../archives/archive-caches.ts';
 import { type SignedSources, signedSourcesOf } from '../archives/signed-archives.ts';
@@ -34,7 +35,13 @@ import { lockFetching, lockPublishing } from './locks.ts';
 import { Publisher, type PublishOutcome } from './publisher.ts';
 import { isRefusal, refusal } from './refusals.ts';
 import { readFrom } from './served-plan.ts';
-import { acceptedName, decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
+import {
+  acceptedName,
+  decodeValidator,
+  encodeValidator,
+  rulesOf,
+  type SyncValidator,
+} from './sync-validator.ts';
 
 export type SyncStage = 'fetching' | 'verifying' | 'publishing' | 'strengthening';
 
@@ -57,6 +64,7 @@ interface Accepted {
   readonly outcome: PublishOutcome;
   /** Of the candidate that was taken. */
   readonly validator: string | undefined;
+  readonly size: TreeSize | undefined;
   /** Digest of the releases that it was judged with. */
   readonly releases: string;
 }
@@ -159,7 +167,12 @@ export class RepositorySync {
     }
     try {
       throwIfAborted(signal);
-      const { outcome, validator: value, releases } = await this.#accept(candidate, stored, progress, signal);
+      const {
+        outcome,
+        validator: value,
+        size,
+        releases,
+      } = await this.#accept(candidate, stored, progress, signal);
       const accepted = await catalogue.accepted(repository);
       const validator =
         value === undefined || accepted === undefined
@@ -169,6 +182,7 @@ export class RepositorySync {
               accepted: acceptedName(accepted),
               rules: rulesOf(this.#settings, config, releases),
               value,
+              ...(size === undefined ? {} : { size }),
             });
       return { report: outcome, validator };
     } catch (error) {
@@ -193,8 +207,9 @@ export class RepositorySync {
   ): Promise<FetchedCandidate> {
     const validator = await this.#usableValidator(before?.validator, stored);
     const { sources } = this.#settings;
-    if (sources !== undefined) return overlayCandidate(sources, validator, this.#options);
-    return fetchCandidate({ ...(await requestFor(this.#options)), validator, signal });
+    if (sources !== undefined) return overlayCandidate(sources, validator?.value, this.#options);
+    const { value, size } = validator ?? {};
+    return fetchCandidate({ ...(await requestFor(this.#options)), validator: value, size, signal });
   }
 
   async #accept(
@@ -258,7 +273,8 @@ export class RepositorySync {
       };
       const outcome = await this.#publisher.publish(publication, last, stored);
       settle();
-      return { outcome, validator: candidate.validator, releases: rules.releases };
+      const { validator, size } = candidate;
+      return { outcome, validator, size, releases: rules.releases };
     } finally {
       unlock();
     }
@@ -300,7 +316,7 @@ export class RepositorySync {
    * With a validator the upstream may answer that nothing changed, and then nothing is made: so it counts only
    * while what it brought is what a whole sync would lead to, and can be read back from the store.
    */
-  async #usableValidator(text: string | undefined, stored: StoredPieces): Promise<string | undefined> {
+  async #usableValidator(text: string | undefined, stored: StoredPieces): Promise<SyncValidator | undefined> {
     const { catalogue, config, repository } = this.#options;
     const validator = decodeValidator(text);
     if (validator === undefined || validator.upstream !== this.#origin) return undefined;
@@ -308,7 +324,7 @@ export class RepositorySync {
     if (validator.rules !== rulesOf(this.#settings, config, releases)) return undefined;
     const accepted = await catalogue.accepted(repository);
     const isCurrent = accepted !== undefined && acceptedName(accepted) === validator.accepted;
-    return isCurrent && (await this.#publisher.isWhole(stored)) ? validator.value : undefined;
+    return isCurrent && (await this.#publisher.isWhole(stored)) ? validator : undefined;
   }
 }
 
