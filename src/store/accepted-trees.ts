@@ -1,7 +1,7 @@
 /** The upstreams' trees as they were taken in: of each repository the one behind its current snapshot. */
 import type Database from 'better-sqlite3';
 import type { AcceptedTree } from './catalogue.ts';
-import { type PieceTable, pieceListColumns, pieceListIn } from './pieces.ts';
+import type { PieceTable } from './pieces.ts';
 import { type Row, textIn } from './rows.ts';
 
 export class AcceptedTreeTable {
@@ -12,7 +12,7 @@ export class AcceptedTreeTable {
   constructor(database: Database.Database, pieces: PieceTable) {
     this.#pieces = pieces;
     this.#byName = database.prepare(
-      `SELECT accepted.state, ${pieceListColumns('accepted')}
+      `SELECT accepted.state, accepted.pieces
        FROM accepted JOIN repository ON repository.id = accepted.repository WHERE repository.name = ?`,
     );
     this.#save = database.prepare(
@@ -24,7 +24,7 @@ export class AcceptedTreeTable {
     const row = this.#byName.get(repository);
     if (row === undefined) return undefined;
     return {
-      pieces: pieceListIn(row, `the accepted tree of ${repository}`),
+      pieces: this.#pieces.listIn(row, `the accepted tree of ${repository}`),
       state: textIn(row, 'state'),
     };
   }

@@ -1,28 +1,12 @@
 /** The pieces of compressed index that trees share, and a tree's list of them. */
 import type Database from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
 import { SeraiError } from '../errors.ts';
 import type { Piece, PieceContent } from './catalogue.ts';
-import { integerIn, type Row, sha256In, textIn, textListIn } from './rows.ts';
+import { integerIn, integersIn, type Row, sha256In, textIn, textListIn } from './rows.ts';
 
-/**
- * Columns for `pieceListIn`, of a table whose column `pieces` holds what `rowsOf` gave. A tree names 1,200
- * pieces: their row numbers take a tenth of what their keys would.
- */
-export function pieceListColumns(table: string): string {
-  return `json_array_length(${table}.pieces) AS piece_count,
-    (SELECT json_group_array(piece.key ORDER BY item.key)
-     FROM json_each(${table}.pieces) AS item JOIN piece ON piece.id = item.value) AS piece_keys`;
-}
-
-/** The keys in their order; `owner` is for people. Throws `store-corrupt` when a piece is not there any more. */
-export function pieceListIn(row: Row, owner: string): readonly string[] {
-  const keys = textListIn(row, 'piece_keys');
-  if (keys.length === integerIn(row, 'piece_count')) return keys;
-  throw new SeraiError(
-    'store-corrupt',
-    `pieces of ${owner} are missing from the catalogue; put back a backup, or publish it again`,
-  );
-}
+/** Of present trees and a few past ones. */
+const LISTS_KEPT = 8;
 
 /** Each statement takes keys as a JSON array: one for all pieces of a tree, not one for each. */
 export class PieceTable {
@@ -30,7 +14,10 @@ export class PieceTable {
   readonly #listings: Database.Statement<[string], Row>;
   readonly #contents: Database.Statement<[string], Row>;
   readonly #rows: Database.Statement<[string], Row>;
+  readonly #keys: Database.Statement<[string], Row>;
   readonly #known: Database.Statement<[string], Row>;
+  /** Lists that were read last, by what their columns hold: a piece never gets another row. */
+  readonly #lists = new LRUCache<string, readonly string[]>({ max: LISTS_KEPT });
   readonly #save: Database.Statement<[Piece & PieceContent]>;
 
   constructor(database: Database.Database) {
@@ -40,6 +27,10 @@ export class PieceTable {
     this.#contents = database.prepare(`SELECT piece.key, listing, facts ${from}`);
     this.#rows = database.prepare(
       `SELECT count(*) AS piece_count, json_group_array(piece.id ORDER BY wanted.key) AS piece_rows ${from}`,
+    );
+    this.#keys = database.prepare(
+      `SELECT json_group_array(piece.key ORDER BY item.key) AS piece_keys
+       FROM json_each(?) AS item JOIN piece ON piece.id = item.value`,
     );
     this.#known = database.prepare('SELECT raw_length, crc32 FROM piece WHERE key = ?');
     this.#save = database.prepare(
@@ -78,6 +69,26 @@ export class PieceTable {
       throw new SeraiError('internal', `the piece ${piece.key} is published again with other bytes`);
     }
     this.#save.run(piece);
+  }
+
+  /**
+   * The keys of a column `pieces`, which holds what `rowsOf` gave: a tree names 1,200 pieces, and their row numbers take
+   * a tenth of what their keys would. `owner` is for people. Throws `store-corrupt` when a piece is not there any more.
+   */
+  listIn(row: Row, owner: string): readonly string[] {
+    const text = textIn(row, 'pieces');
+    const known = this.#lists.get(text);
+    if (known !== undefined) return known;
+    const count = integersIn(row, 'pieces').length;
+    const keys = textListIn(this.#keys.get(text) ?? {}, 'piece_keys');
+    if (keys.length !== count) {
+      throw new SeraiError(
+        'store-corrupt',
+        `pieces of ${owner} are missing from the catalogue; put back a backup, or publish it again`,
+      );
+    }
+    this.#lists.set(text, keys);
+    return keys;
   }
 
   /** What a column `pieces` keeps of a list; throws `internal` for a piece that nobody saved. */

@@ -85,6 +85,17 @@ export function textListIn(row: Row, column: string): readonly string[] {
   return texts;
 }
 
+/** A JSON array of whole numbers. */
+export function integersIn(row: Row, column: string): readonly number[] {
+  const numbers: number[] = [];
+  for (const item of arrayIn(row, column)) {
+    if (typeof item !== 'number' || !Number.isSafeInteger(item))
+      throw corrupt(column, 'a list of whole numbers');
+    numbers.push(item);
+  }
+  return numbers;
+}
+
 function arrayIn(row: Row, column: string): readonly unknown[] {
   let value: unknown;
   try {

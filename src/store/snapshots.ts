@@ -2,11 +2,11 @@
 import type Database from 'better-sqlite3';
 import type { Sha256 } from '../hashes.ts';
 import type { Snapshot } from './catalogue.ts';
-import { type PieceTable, pieceListColumns, pieceListIn } from './pieces.ts';
+import type { PieceTable } from './pieces.ts';
 import { integerIn, optionalTextIn, type Row, sha256In, textIn } from './rows.ts';
 
 const SELECT_SNAPSHOT = `
-  SELECT snapshot.*, ${pieceListColumns('snapshot')}
+  SELECT snapshot.*
   FROM snapshot JOIN repository ON repository.id = snapshot.repository
   WHERE repository.name = ?`;
 
@@ -30,12 +30,12 @@ export class SnapshotTable {
   }
 
   newest(repository: string, limit: number): readonly Snapshot[] {
-    return this.#newest.all(repository, limit).map(toSnapshot);
+    return this.#newest.all(repository, limit).map((row) => this.#toSnapshot(row));
   }
 
   find(repository: string, id: Sha256): Snapshot | undefined {
     const row = this.#byId.get(repository, id);
-    return row === undefined ? undefined : toSnapshot(row);
+    return row === undefined ? undefined : this.#toSnapshot(row);
   }
 
   /** Makes it the current one; after its pieces, inside a transaction that holds the write lock. */
@@ -52,19 +52,19 @@ export class SnapshotTable {
       summary: snapshot.summary,
     });
   }
-}
 
-function toSnapshot(row: Row): Snapshot {
-  const id = sha256In(row, 'id');
-  const commit = optionalTextIn(row, 'commit_id');
-  return {
-    id,
-    publishedAt: integerIn(row, 'published_at'),
-    ...(commit === undefined ? {} : { commit }),
-    pieces: pieceListIn(row, `the snapshot ${id}`),
-    size: integerIn(row, 'size'),
-    sha256: sha256In(row, 'sha256'),
-    repo: textIn(row, 'repo'),
-    summary: textIn(row, 'summary'),
-  };
+  #toSnapshot(row: Row): Snapshot {
+    const id = sha256In(row, 'id');
+    const commit = optionalTextIn(row, 'commit_id');
+    return {
+      id,
+      publishedAt: integerIn(row, 'published_at'),
+      ...(commit === undefined ? {} : { commit }),
+      pieces: this.#pieces.listIn(row, `the snapshot ${id}`),
+      size: integerIn(row, 'size'),
+      sha256: sha256In(row, 'sha256'),
+      repo: textIn(row, 'repo'),
+      summary: textIn(row, 'summary'),
+    };
+  }
 }

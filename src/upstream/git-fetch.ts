@@ -28,6 +28,8 @@ export interface GitFetchRequest {
   readonly addresses: AddressRules;
   /** The commit that was accepted last: the history from it on is fetched too, and it is kept for ever. */
   readonly accepted?: string | undefined;
+  /** Without `tags`: the upstream's commit that needs nothing more to be done when it is still the same. */
+  readonly known?: string | undefined;
   /** Fetch `signed-snapshot` and `rm/<commit>` too. Default: false. */
   readonly tags?: boolean;
   /** Fetch all of the history (for a bootstrap commit). Default: false. */
@@ -77,10 +79,11 @@ export async function fetchGit(request: GitFetchRequest): Promise<GitFetchResult
   const store = new GitStore(request.dir, request.signal);
   const fetch = new Fetch(request, remote, store, deadline);
   const advertised = await fetch.listRemote();
+  if (!request.tags && advertised.head === request.known) return { head: advertised.head, tags: new Map() };
   await store.prepare(advertised.head.length);
   try {
     await fetch.bring(advertised);
-    const tags = await fetch.forgetOtherTags(advertised);
+    const tags = request.tags ? await fetch.forgetOtherTags(advertised) : new Map<string, string>();
     await store.compact();
     return { head: advertised.head, tags };
   } finally {
@@ -120,7 +123,9 @@ class Fetch {
     const snapshot = advertised.tags.get('signed-snapshot');
     if (snapshot !== undefined) base.set(`${FETCHED_TAGS}signed-snapshot`, snapshot.oid);
     let wanted = new Map([...base, ...(await this.#meaningfulTags(advertised))]);
-    if ((await this.#isInPlace(wanted)) && (await this.#isDeepEnough(advertised))) return;
+    // With another commit known, this one is mostly not here yet.
+    const mayBeHere = this.#request.known === undefined || this.#request.tags === true;
+    if (mayBeHere && (await this.#isInPlace(wanted)) && (await this.#isDeepEnough(advertised))) return;
     for (const depth of this.#depths()) {
       await this.#fetch(wanted, depth, budget);
       const known = wanted.size;

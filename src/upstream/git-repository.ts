@@ -36,7 +36,7 @@ export interface GitRepository {
   /** See readGitTree: refuses whatever is no tree of an opam repository. */
   tree(commit: string): Promise<Tree>;
   /** See readGitStep. */
-  step(request: Pick<StepRequest, 'from' | 'to' | 'sizeBefore' | 'folderOf'>): Promise<GitStep | undefined>;
+  step(request: Omit<StepRequest, 'reader' | 'limits'>): Promise<GitStep | undefined>;
   /** See diffCommits. */
   diff(from: string, to: string): AsyncIterable<Change>;
   /** See walkSteps. */
@@ -78,6 +78,11 @@ const TAG_HEADER_BYTES = 4096;
 /** Opens `dir`, which is bare or has a `.git`. Throws `not-found` when it is no repository. */
 export async function openGitRepository(dir: string, options: GitOptions): Promise<GitRepository> {
   return new OpenRepository(await findGitDir(dir), options);
+}
+
+/** Opens the bare repository that `fetchGit` has just filled. */
+export function openFetchedRepository(gitDir: string, options: GitOptions): GitRepository {
+  return new OpenRepository(gitDir, options);
 }
 
 /** Only here, never in a folder around it: git is told the folder, so it does not look (git, --git-dir). */
@@ -122,9 +127,8 @@ class OpenRepository implements GitRepository {
     return readGitTree(this.gitDir, commit, this.#reader, this.#options.limits, this.#options.signal);
   }
 
-  step(request: Pick<StepRequest, 'from' | 'to' | 'sizeBefore' | 'folderOf'>): Promise<GitStep | undefined> {
-    const { limits, signal } = this.#options;
-    return readGitStep({ ...request, gitDir: this.gitDir, reader: this.#reader, limits, signal });
+  step(request: Omit<StepRequest, 'reader' | 'limits'>): Promise<GitStep | undefined> {
+    return readGitStep({ ...request, reader: this.#reader, limits: this.#options.limits });
   }
 
   diff(from: string, to: string): AsyncIterable<Change> {

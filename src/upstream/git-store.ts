@@ -2,7 +2,7 @@
  * The bare repository that an upstream is fetched into: its creation, its refs, what killed runs left in it,
  * and its growth. Only one process works in it at a time; the caller sees to that.
  */
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asSeraiError } from '../errors.ts';
 import { runGit } from './git-run.ts';
@@ -37,9 +37,23 @@ export class GitStore {
   /** Creates the repository where there is none, and frees it of what killed runs left. `idLength`: 40 or 64. */
   async prepare(idLength: number): Promise<void> {
     await this.sweep();
+    if (await this.#isMade()) return;
     const format = idLength === 64 ? 'sha256' : 'sha1';
     // Safe to repeat, and repairs a creation that was cut short (git-init).
     await this.#git(['init', '--quiet', '--bare', '--template=', `--object-format=${format}`]);
+  }
+
+  /** What git makes last: with these nothing of the creation is missing (git, create_object_directory). */
+  async #isMade(): Promise<boolean> {
+    const made = await Promise.all(
+      ['HEAD', 'config', 'refs', 'objects/info', 'objects/pack'].map((name) =>
+        stat(join(this.dir, name)).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+    return made.every((each) => each);
   }
 
   /** Removes what killed runs left. */

@@ -29,20 +29,9 @@ export async function readGitTree(
   limits: TreeLimits,
   signal?: AbortSignal,
 ): Promise<Tree> {
-  return gitTree(await readEntries(gitDir, commit, TREE_ROOTS, limits, signal), reader);
-}
-
-/** The files of `commit` at the paths, and below those that are folders; those that are not there are passed over. */
-export async function readEntries(
-  gitDir: string,
-  commit: string,
-  paths: readonly string[],
-  limits: TreeLimits,
-  signal?: AbortSignal,
-): Promise<Map<string, TreeFile>> {
   const files = new Map<string, TreeFile>();
   const budget = new TreeBudget(limits);
-  const args = ['ls-tree', '-r', '-z', '-l', '--full-tree', checkObjectId(commit), ...paths];
+  const args = ['ls-tree', '-r', '-z', '-l', '--full-tree', checkObjectId(commit), ...TREE_ROOTS];
   let before = '';
   for await (const records of recordsOf(
     streamGit({ gitDir, args, signal }, `listing the tree of ${commit}`),
@@ -55,7 +44,7 @@ export async function readEntries(
       files.set(file.path, file);
     }
   }
-  return files;
+  return gitTree(files, reader);
 }
 
 function readEntry(record: string, budget: TreeBudget): TreeFile {
@@ -63,13 +52,18 @@ function readEntry(record: string, budget: TreeBudget): TreeFile {
   if (path === '') throw new SeraiError('git-failed', `git ls-tree printed ${showPath(record)}`);
   // Of the names asked for, only `repo` and `version` can be a folder that does not belong to the tree.
   if (!isTreePath(path)) budget.addFolder(path.slice(0, path.indexOf('/')));
-  if (mode === SYMLINK) throw refusedKind(path, 'a symlink');
-  if (mode === SUBMODULE) throw refusedKind(path, 'a submodule');
-  if (!REGULAR.has(mode)) throw refusedKind(path, `an entry of mode ${mode}`);
+  requireRegular(path, mode);
   const size = Number(digits);
   if (Number.isNaN(size)) throw refusedKind(path, 'a file without content');
   budget.addFile(path, size);
   return { path, size, id: `git:${oid}` };
+}
+
+/** Throws `tree-refused` for anything but a regular file; the mode in six octal digits. */
+export function requireRegular(path: string, mode: string): void {
+  if (mode === SYMLINK) throw refusedKind(path, 'a symlink');
+  if (mode === SUBMODULE) throw refusedKind(path, 'a submodule');
+  if (!REGULAR.has(mode)) throw refusedKind(path, `an entry of mode ${mode}`);
 }
 
 export function gitTree(files: ReadonlyMap<string, TreeFile>, reader: ObjectReader): Tree {

@@ -6,7 +6,7 @@ import type { Config } from '../../config.ts';
 import { reasonOf, SeraiError } from '../../errors.ts';
 import type { Limits } from '../../limits.ts';
 import { field, stringOf } from '../../opam/fields.ts';
-import { packageIdOfPath, showPackageId } from '../../opam/package-id.ts';
+import { packageIdOfPath } from '../../opam/package-id.ts';
 import { parseOpamFile } from '../../opam/parser.ts';
 import { readFile, type Tree } from '../../opam/tree.ts';
 import type { Catalogue, FirstSeen } from '../../store/catalogue.ts';
@@ -14,7 +14,7 @@ import type { AddressRules } from '../../upstream/address-guard.ts';
 import type { Fetcher } from '../../upstream/fetcher.ts';
 import { readFolderTree } from '../../upstream/folder-tree.ts';
 import { fetchGit, type GitFetchResult } from '../../upstream/git-fetch.ts';
-import { type GitRepository, openGitRepository } from '../../upstream/git-repository.ts';
+import { type GitRepository, openFetchedRepository } from '../../upstream/git-repository.ts';
 import { sizeOf, type TreeSize } from '../../upstream/git-step.ts';
 import { FETCHED_TAGS } from '../../upstream/git-store.ts';
 import { fetchHttpIndex } from '../../upstream/http-index.ts';
@@ -22,7 +22,6 @@ import { ROOT_PATH } from '../../verify/signed/root-file.ts';
 import { SNAPSHOT_TAG } from '../../verify/signed/tag-messages.ts';
 import type { SignedSources } from '../archives/signed-archives.ts';
 import type { FileFacts } from '../index/file-facts.ts';
-import { folderOf } from '../index/version-files.ts';
 import type { RuledVersion } from '../policy/derivation.ts';
 import { misplacedFolder } from '../policy/misplaced.ts';
 import type { KnownStep } from '../policy/offer.ts';
@@ -122,7 +121,7 @@ async function fetchGitCandidate(request: CandidateRequest): Promise<FetchedCand
   const validator =
     signed === undefined ? fetched.head : [fetched.head, ...tagLines(fetched.tags)].join('\n');
   if (validator === request.validator) return { kind: 'unchanged' };
-  const repository = await openGitRepository(gitDir, {
+  const repository = openFetchedRepository(gitDir, {
     limits,
     tagPrefix: FETCHED_TAGS,
     ...(signal === undefined ? {} : { signal }),
@@ -159,7 +158,7 @@ async function unsignedCandidate(
   const step =
     validator === undefined || sizeBefore === undefined
       ? undefined
-      : await repository.step({ from: validator, to: head, sizeBefore, folderOf: versionFolder });
+      : await repository.step({ from: validator, to: head, sizeBefore, isWhole: isVersionFolder });
   if (step === undefined || step.changed.some((path) => misplacedFolder(path) !== undefined)) {
     const tree = await repository.tree(head);
     return { ...common, tree: closing(tree, repository), size: sizeOf(tree) };
@@ -167,14 +166,14 @@ async function unsignedCandidate(
   const known = {
     versions: new Set(Array.from(step.folders, versionOf)),
     offeredBefore: new Set(Array.from(step.foldersBefore, versionOf)),
-    others: new Set(step.changed.filter((path) => versionFolder(path) === undefined && path !== 'repo')),
+    others: new Set(step.changed.filter((path) => packageIdOfPath(path) === undefined && path !== 'repo')),
   };
   return { ...common, tree: closing(step.tree, repository), step: known, size: step.size };
 }
 
-function versionFolder(path: string): string | undefined {
-  const place = packageIdOfPath(path);
-  return place === undefined ? undefined : folderOf(showPackageId(place.id));
+/** `packages/<name>/<name>.<version>/` */
+function isVersionFolder(folder: string): boolean {
+  return packageIdOfPath(`${folder}opam`)?.file === 'opam';
 }
 
 /** Of a version's folder. */
@@ -183,7 +182,7 @@ function versionOf(folder: string): string {
 }
 
 function fetchInto(request: CandidateRequest, wholeHistory: boolean): Promise<GitFetchResult> {
-  const { upstream: url, gitDir: dir, limits, addresses, signal, signed } = request;
+  const { upstream: url, gitDir: dir, limits, addresses, signal, signed, validator: known } = request;
   return fetchGit({
     url,
     dir,
@@ -193,6 +192,7 @@ function fetchInto(request: CandidateRequest, wholeHistory: boolean): Promise<Gi
     wholeHistory,
     tags: signed !== undefined,
     accepted: signed?.accepted,
+    ...(signed === undefined ? { known } : {}),
   });
 }
 
