@@ -19,13 +19,12 @@ const ARCHIVE_COLUMNS = 'archive.id, archive.checksums, archive.size, blob.sha25
 
 export class ArchiveTable {
   readonly #blobs: KnownBlobTable;
-  readonly #insertMissing: Database.Statement<[string]>;
-  readonly #newest: Database.Statement<[], unknown>;
-  readonly #idsOf: Database.Statement<[string], Row>;
+  readonly #byIdentity: Database.Statement<[string, number], Row>;
   readonly #byId: Database.Statement<[number], Row>;
-  readonly #insertChecksums: Database.Statement<[string]>;
-  readonly #list: Database.Statement<[number, string]>;
-  readonly #declare: Database.Statement<[number, string]>;
+  readonly #insert: Database.Statement<[string, number | null]>;
+  readonly #insertChecksum: Database.Statement<[string, string, number]>;
+  readonly #list: Database.Statement<[number, number, string]>;
+  readonly #declare: Database.Statement<[number, number, string]>;
   readonly #declaringPieces: Database.Statement<[string, string, number], Row>;
   readonly #namingPieces: Database.Statement<[string, string, string], Row>;
   readonly #listed: Database.Statement<[string, string, string], Row>;
@@ -35,35 +34,23 @@ export class ArchiveTable {
 
   constructor(database: Database.Database, blobs: KnownBlobTable) {
     this.#blobs = blobs;
-    // Rows are handed over as JSON, all at once: the first publication declares 11,496 archives.
-    this.#insertMissing = database.prepare(
-      `INSERT INTO archive (checksums, size)
-       SELECT row.value ->> 0, nullif(row.value ->> 1, -1) FROM json_each(?) AS row
-       WHERE NOT EXISTS (
-         SELECT 1 FROM archive AS known
-         WHERE known.checksums = row.value ->> 0 AND ifnull(known.size, -1) = row.value ->> 1
-       )`,
-    );
-    this.#newest = database.prepare<[], unknown>('SELECT ifnull(max(id), 0) FROM archive').pluck();
-    this.#idsOf = database.prepare(
-      `SELECT row.key AS "index", archive.id FROM json_each(?) AS row
-       JOIN archive ON archive.checksums = row.value ->> 0 AND ifnull(archive.size, -1) = row.value ->> 1`,
+    this.#byIdentity = database.prepare(
+      'SELECT id FROM archive WHERE checksums = ? AND ifnull(size, -1) = ?',
     );
     this.#byId = database.prepare(
       `SELECT ${ARCHIVE_COLUMNS} FROM archive LEFT JOIN blob ON blob.id = archive.blob WHERE archive.id = ?`,
     );
-    this.#insertChecksums = database.prepare(
-      `INSERT INTO archive_checksum (hex, kind, archive)
-       SELECT row.value ->> 0, row.value ->> 1, row.value ->> 2 FROM json_each(?) AS row`,
+    this.#insert = database.prepare('INSERT INTO archive (checksums, size) VALUES (?, ?)');
+    this.#insertChecksum = database.prepare(
+      'INSERT INTO archive_checksum (hex, kind, archive) VALUES (?, ?, ?)',
     );
     this.#list = database.prepare(
-      `INSERT INTO listing (repository, archive, sources)
-       SELECT ?, row.value ->> 0, row.value ->> 1 FROM json_each(?) AS row WHERE true
+      `INSERT INTO listing (repository, archive, sources) VALUES (?, ?, ?)
        ON CONFLICT (archive, repository) DO UPDATE SET sources = excluded.sources, withdrawn = 0`,
     );
     this.#declare = database.prepare(
       `INSERT OR IGNORE INTO declared (archive, repository, piece)
-       SELECT row.value ->> 0, ?, piece.id FROM json_each(?) AS row JOIN piece ON piece.key = row.value ->> 1`,
+       SELECT ?, ?, piece.id FROM piece WHERE piece.key = ?`,
     );
     const declaredBy = `JOIN declared ON declared.archive = archive.id
          AND declared.repository = (SELECT id FROM repository WHERE name = ?)
@@ -104,20 +91,20 @@ export class ArchiveTable {
    */
   list(repository: number, declarations: readonly PublishedDeclaration[]): void {
     if (declarations.length === 0) return;
-    const identities = declarations.map(identityOf);
-    const ids = this.#recordAll(identities);
-    const listings = new Map<number, Set<string>>();
+    const sourcesOf = new Map<number, Set<string>>();
     const declared: (readonly [archive: number, piece: string])[] = [];
+    const ids = this.#recordAll(declarations.map(identityOf));
     for (const [index, { sources, pieces = [] }] of declarations.entries()) {
       const archive = ids[index] ?? 0;
-      const known = listings.get(archive) ?? new Set<string>();
+      const known = sourcesOf.get(archive) ?? new Set<string>();
       for (const source of sources) known.add(source);
-      listings.set(archive, known);
+      sourcesOf.set(archive, known);
       for (const piece of pieces) declared.push([archive, piece]);
     }
-    const rows = [...listings].map(([archive, sources]) => [archive, JSON.stringify([...sources])]);
-    this.#list.run(repository, JSON.stringify(rows));
-    this.#declare.run(repository, JSON.stringify(declared));
+    for (const [archive, sources] of inOrder([...sourcesOf], ([id]) => id))
+      this.#list.run(repository, archive, JSON.stringify([...sources]));
+    for (const [archive, piece] of inOrder(declared, ([id]) => id))
+      this.#declare.run(archive, repository, piece);
   }
 
   /** The keys of the pieces with which the repository published each of these, in no order. */
@@ -213,23 +200,35 @@ export class ArchiveTable {
 
   /** The rows of these archives, made where there are none. */
   #recordAll(identities: readonly Identity[]): readonly number[] {
-    const distinct = new Map(identities.map(({ text, size }) => [`${size} ${text}`, [text, size]]));
-    const newestBefore = Number(this.#newest.get());
-    this.#insertMissing.run(JSON.stringify([...distinct.values()]));
-    const ids: number[] = new Array(identities.length).fill(0);
-    const keys = JSON.stringify(identities.map(({ text, size }) => [text, size]));
-    for (const row of this.#idsOf.all(keys)) ids[integerIn(row, 'index')] = integerIn(row, 'id');
-    const checksums = new Map<string, readonly [hex: string, kind: string, archive: number]>();
-    for (const [index, { set }] of identities.entries()) {
-      const id = ids[index] ?? 0;
-      if (id <= newestBefore) continue;
-      for (const { kind, hex } of set) checksums.set(`${hex} ${kind} ${id}`, [hex, kind, id]);
+    const ids = new Map<string, number>();
+    const checksums: (readonly [hex: string, kind: string, archive: number])[] = [];
+    for (const identity of inOrder(identities, ({ text }) => text)) {
+      const key = keyOf(identity);
+      if (ids.has(key)) continue;
+      const { text, size, set } = identity;
+      const known = this.#byIdentity.get(text, size);
+      const id =
+        known === undefined
+          ? Number(this.#insert.run(text, size === -1 ? null : size).lastInsertRowid)
+          : integerIn(known, 'id');
+      ids.set(key, id);
+      if (known === undefined) for (const { kind, hex } of set) checksums.push([hex, kind, id]);
     }
-    // In the order of the key, each goes behind the one before; in any other, all over the table.
-    const rows = [...checksums.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
-    if (rows.length > 0) this.#insertChecksums.run(JSON.stringify(rows));
-    return ids;
+    for (const [hex, kind, id] of inOrder(checksums, ([hex]) => hex)) this.#insertChecksum.run(hex, kind, id);
+    return identities.map((identity) => ids.get(keyOf(identity)) ?? 0);
   }
+}
+
+/** In the order of a table's key each row goes behind the one before; in any other, all over the table. */
+function inOrder<Item>(items: readonly Item[], keyOf: (item: Item) => string | number): readonly Item[] {
+  return items.toSorted((a, b) => {
+    const [left, right] = [keyOf(a), keyOf(b)];
+    return left < right ? -1 : left > right ? 1 : 0;
+  });
+}
+
+function keyOf({ text, size }: Identity): string {
+  return `${size} ${text}`;
 }
 
 interface Identity {

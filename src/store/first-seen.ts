@@ -4,21 +4,17 @@ import type { FirstSeen } from './catalogue.ts';
 import { flagIn, integerIn, type Row, textIn } from './rows.ts';
 
 export class FirstSeenTable {
-  readonly #insert: Database.Statement<[number, string, number]>;
+  readonly #known: Database.Statement<[number, string, string]>;
+  readonly #insert: Database.Statement<[number, string, string, number, number]>;
   readonly #all: Database.Statement<[string], Row>;
   readonly #ofPackage: Database.Statement<[string, string, string], Row>;
 
   constructor(database: Database.Database) {
-    // One statement for all rows: the first tree has 18,793. Asked beforehand, not INSERT OR IGNORE: the table's
-    // trigger refuses every insert of a known one, since it cannot tell that from INSERT OR REPLACE.
+    this.#known = database.prepare(
+      'SELECT 1 FROM first_seen WHERE repository = ? AND version = ? AND identity = ?',
+    );
     this.#insert = database.prepare(
-      `INSERT INTO first_seen (repository, version, identity, at, baseline)
-       SELECT ?, row.value ->> 0, row.value ->> 1, row.value ->> 2, row.value ->> 3 FROM json_each(?) AS row
-       WHERE NOT EXISTS (
-         SELECT 1 FROM first_seen AS known
-         WHERE known.repository = ? AND known.version = row.value ->> 0 AND known.identity = row.value ->> 1
-       )
-       ORDER BY row.value ->> 0, row.value ->> 1`,
+      'INSERT INTO first_seen (repository, version, identity, at, baseline) VALUES (?, ?, ?, ?, ?)',
     );
     const select = `SELECT first_seen.version, first_seen.identity, first_seen.at, first_seen.baseline
       FROM first_seen JOIN repository ON repository.id = first_seen.repository WHERE repository.name = ?`;
@@ -30,15 +26,16 @@ export class FirstSeenTable {
     );
   }
 
-  /** Keeps those that are not known yet; of the same one twice the first. Inside a transaction that holds the write lock. */
+  /** Keeps those that are not known yet; inside a transaction that holds the write lock. */
   add(repository: number, seen: readonly FirstSeen[]): void {
-    if (seen.length === 0) return;
-    const rows = new Map<string, readonly [string, string, number, 0 | 1]>();
-    for (const { version, identity, at, baseline } of seen) {
-      const key = `${version} ${identity}`;
-      if (!rows.has(key)) rows.set(key, [version, identity, at, baseline ? 1 : 0]);
+    // In the order of the key each row goes behind the one before.
+    const inOrder = seen.toSorted((a, b) => compare(a.version, b.version) || compare(a.identity, b.identity));
+    for (const { version, identity, at, baseline } of inOrder) {
+      // Asked beforehand, not INSERT OR IGNORE: the table's trigger refuses every insert of a known one,
+      // since it cannot tell that from INSERT OR REPLACE.
+      if (this.#known.get(repository, version, identity) !== undefined) continue;
+      this.#insert.run(repository, version, identity, at, baseline ? 1 : 0);
     }
-    this.#insert.run(repository, JSON.stringify([...rows.values()]), repository);
   }
 
   find(repository: string, packageName: string | undefined): readonly FirstSeen[] {
@@ -53,4 +50,8 @@ export class FirstSeenTable {
       baseline: flagIn(row, 'baseline'),
     }));
   }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
