@@ -1,6 +1,7 @@
 /**
  * The answers of `git cat-file --batch-command`, from the pieces in which they arrive. Each byte is copied
- * once, from its piece to its object; nothing is held but the object that is arriving and its batch.
+ * once, from its piece to its object; nothing is held but the batch that is arriving. Objects of a batch share one
+ * buffer: whoever keeps one for long copies it.
  */
 import { SeraiError } from '../errors.ts';
 
@@ -23,6 +24,9 @@ export interface Batch {
 interface Waiting {
   readonly batch: Batch;
   readonly answers: (Answer | undefined)[];
+  /** Of all objects of the batch, one behind the other: a buffer for each took longer than to read it. */
+  readonly bytes: Buffer;
+  filled: number;
   readonly resolve: (answers: readonly (Answer | undefined)[]) => void;
   readonly reject: (error: SeraiError) => void;
 }
@@ -47,7 +51,10 @@ export class AnswerParser {
   expect(batch: Batch): Promise<readonly (Answer | undefined)[]> {
     return new Promise((resolve, reject) => {
       if (batch.oids.length === 0) resolve([]);
-      else this.#waiting.push({ batch, answers: [], resolve, reject });
+      else {
+        const bytes = Buffer.allocUnsafeSlow(batch.sizes.reduce((sum, size) => sum + size, 0));
+        this.#waiting.push({ batch, answers: [], bytes, filled: 0, resolve, reject });
+      }
     });
   }
 
@@ -78,7 +85,10 @@ export class AnswerParser {
     if (missing !== undefined) this.#answered(undefined);
     else if (head.batch.command === 'info') this.#answered({ type, size, bytes: NO_BYTES });
     else if (size !== head.batch.sizes[index]) throw otherSize(oid, size, head.batch.sizes[index]);
-    else this.#object = { type, bytes: new Uint8Array(size), filled: 0 };
+    else {
+      this.#object = { type, bytes: head.bytes.subarray(head.filled, head.filled + size), filled: 0 };
+      head.filled += size;
+    }
     return end + 1;
   }
 

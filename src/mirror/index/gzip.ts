@@ -2,8 +2,7 @@
  * One plain gzip member (RFC 1952) made of pieces that were deflated apart: each piece ends at a byte border
  * with a full flush, so pieces can be put one behind the other in any selection.
  */
-import { promisify } from 'node:util';
-import { constants, crc32, deflateRaw, deflateRawSync, type ZlibOptions } from 'node:zlib';
+import { constants, crc32, createDeflateRaw, type DeflateRaw, deflateRawSync } from 'node:zlib';
 
 /** No name, no time, "unknown" system: nothing of the machine. */
 export const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
@@ -14,20 +13,34 @@ export interface DeflatedPiece {
   readonly crc32: number;
 }
 
-/** Deflations under way at once; each holds a piece's raw bytes. */
-const DEFLATIONS = 8;
+/** Deflations under way at once; each holds a piece's raw bytes. Node has four threads for them. */
+const DEFLATIONS = 4;
+/** Bytes of output that come from zlib at once: nearly all pieces in one go. */
+const CHUNK = 64 * 1024;
 
-/** Pieces that are compressed beside one another, so many that memory stays bounded. */
+/**
+ * Pieces that are compressed beside one another, on the thread pool, so many that memory stays bounded. Streams are
+ * used again: to begin one is to get 268 KiB from the system and give them back, which took as long as a small piece.
+ */
 export class Deflations {
+  readonly #idle: Deflater[] = [];
   readonly #running = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
 
   /** Resolves once there is room for another; `done` is called when the piece is deflated. */
   async add(raw: Buffer, done: (piece: DeflatedPiece) => void): Promise<void> {
-    const deflation: Promise<void> = deflatePiece(raw)
-      .then(done, (error: unknown) => {
-        this.#failure ??= { error };
-      })
+    const deflater = this.#idle.pop() ?? new Deflater();
+    const deflation: Promise<void> = deflater
+      .deflate(raw)
+      .then(
+        (deflated) => {
+          this.#idle.push(deflater);
+          done({ deflated, rawLength: raw.length, crc32: crc32(raw) });
+        },
+        (error: unknown) => {
+          this.#failure ??= { error };
+        },
+      )
       .finally(() => this.#running.delete(deflation));
     this.#running.add(deflation);
     if (this.#running.size >= DEFLATIONS) await Promise.race(this.#running);
@@ -37,16 +50,56 @@ export class Deflations {
   /** Resolves when all are deflated; throws what made one fail. */
   async end(): Promise<void> {
     await Promise.all(this.#running);
+    for (const deflater of this.#idle.splice(0)) deflater.close();
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 }
 
-const deflate = promisify<Buffer, ZlibOptions, Buffer>(deflateRaw);
+/** One stream, one piece after the other: each gives the bytes that a stream of its own would. */
+class Deflater {
+  readonly #stream: DeflateRaw = createDeflateRaw({
+    level: 6,
+    flush: constants.Z_FULL_FLUSH,
+    chunkSize: CHUNK,
+  });
+  #chunks: Buffer[] = [];
+  #used = false;
 
-/** Deflates on the thread pool, so that pieces are compressed beside one another. */
+  constructor() {
+    this.#stream.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
+  }
+
+  deflate(raw: Buffer): Promise<Buffer> {
+    if (this.#used) this.#stream.reset();
+    this.#used = true;
+    return new Promise((resolve, reject) => {
+      this.#stream.once('error', reject);
+      this.#stream.write(raw, (error) => {
+        this.#stream.removeListener('error', reject);
+        if (error) {
+          reject(error);
+          return;
+        }
+        // What was not handed over yet is handed over here.
+        while (this.#stream.read() !== null);
+        resolve(Buffer.concat(this.#chunks.splice(0)));
+      });
+    });
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+}
+
+/** One piece alone. */
 export async function deflatePiece(raw: Buffer): Promise<DeflatedPiece> {
-  const deflated = await deflate(raw, { level: 6, finishFlush: constants.Z_FULL_FLUSH });
-  return { deflated, rawLength: raw.length, crc32: crc32(raw) };
+  const deflater = new Deflater();
+  try {
+    return { deflated: await deflater.deflate(raw), rawLength: raw.length, crc32: crc32(raw) };
+  } finally {
+    deflater.close();
+  }
 }
 
 /** What follows the last piece: `tail` as the final block, CRC-32 and length modulo 2^32 of everything. */
