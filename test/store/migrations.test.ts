@@ -8,7 +8,7 @@ import { openSqliteCatalogue } from '../../src/store/sqlite-catalogue.ts';
 import { expectOnlyFirst } from '../support/catalogue-conformance.ts';
 import { makeTestFolder, type TestFolder } from '../support/store-folders.ts';
 import { runScript } from '../support/store-processes.ts';
-import { checksumOf, samplePublication, sha256Of } from '../support/store-samples.ts';
+import { checksumOf, placeOf, samplePublication, sha256Of } from '../support/store-samples.ts';
 import { makeVersion1, VERSION_1_STEP } from '../support/store-version-1.ts';
 
 const SECOND = 'CREATE TABLE second (value TEXT); INSERT INTO second SELECT name FROM repository';
@@ -115,6 +115,33 @@ describe('migrate', () => {
     made.close();
   });
 
+  it('divides the facts of older pieces into listing and facts, in their order, byte for byte', async () => {
+    makeVersion1(file);
+    const old = [
+      ['packages/b/b.1/files/grüße', 'git:0b', 7, sha256Of('b'), [], []],
+      [
+        'packages/b/b.1/opam',
+        `sha256:${sha256Of('c')}`,
+        12,
+        sha256Of('c'),
+        [[[['sha256', sha256Of('d')]], ['https://a.example/"d"'], null, []]],
+        [['fix', 'git+https://a.example', 'version-control', ['x=1']]],
+      ],
+    ];
+    const database = new Database(file);
+    database.prepare("UPDATE piece SET facts = ? WHERE key = 'key of of all'").run(JSON.stringify(old));
+    database.close();
+    const catalogue = await openSqliteCatalogue(file);
+    const content = (await catalogue.contents(['key of of all'])).get('key of of all');
+    expect(content?.listing).toBe(
+      `${sha256Of('b')}  packages/b/b.1/files/grüße\n${sha256Of('c')}  packages/b/b.1/opam\n`,
+    );
+    expect(JSON.parse(content?.facts ?? '')).toEqual(
+      old.map(([, id, size, , archives, others]) => [id, size, archives, others]),
+    );
+    await catalogue.close();
+  });
+
   it('keeps all that the first released version wrote, and goes on from there', async () => {
     makeVersion1(file);
     const first = samplePublication(1);
@@ -122,7 +149,11 @@ describe('migrate', () => {
     expect(versionAndTables()).toEqual({ version: MIGRATIONS.length, tables: ['event'] });
     expect(await catalogue.snapshots('default', 10)).toEqual([first.snapshot]);
     expect(await catalogue.pieces(first.snapshot.pieces)).toEqual(
-      new Map(first.pieces.map((piece) => [piece.key, piece])),
+      new Map(first.pieces.map((piece) => [piece.key, placeOf(piece)])),
+    );
+    // What was no list of facts stays as it was, and is made anew when it cannot be read.
+    expect(await catalogue.contents(first.snapshot.pieces)).toEqual(
+      new Map(first.pieces.map(({ key, facts }) => [key, { listing: '', facts }])),
     );
     for (const { checksums, sources } of first.archives) {
       for (const checksum of checksums)

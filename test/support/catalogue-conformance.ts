@@ -5,7 +5,16 @@ import { findBrokenEvent, NO_EVENT } from '../../src/store/events.ts';
 import { testCatalogueArchives } from './catalogue-conformance-archives.ts';
 import { testCatalogueDecisions } from './catalogue-conformance-decisions.ts';
 import { testCatalogueTrees } from './catalogue-conformance-trees.ts';
-import { sampleEvent, sampleFirstSeen, samplePiece, samplePublication, sha256Of } from './store-samples.ts';
+import {
+  checksumOf,
+  contentOf,
+  placeOf,
+  sampleEvent,
+  sampleFirstSeen,
+  samplePiece,
+  samplePublication,
+  sha256Of,
+} from './store-samples.ts';
 
 /** An empty catalogue, made anew for each test. */
 export interface CatalogueUnderTest {
@@ -35,6 +44,9 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
       expect(await catalogue.snapshot('default', sha256Of('snapshot 1'))).toBeUndefined();
       expect(await catalogue.snapshots('default', 10)).toEqual([]);
       expect(await catalogue.pieces(['key of a'])).toEqual(new Map());
+      expect(await catalogue.listings(['key of a'])).toEqual(new Map());
+      expect(await catalogue.contents(['key of a'])).toEqual(new Map());
+      expect(await catalogue.naming('default', [checksumOf('md5', 'a.1')])).toEqual([[]]);
       expect(await catalogue.trusted('default')).toBeUndefined();
       expect(await catalogue.accepted('default')).toBeUndefined();
       expect(await catalogue.firstSeen('default')).toEqual([]);
@@ -53,7 +65,13 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
         expect(await reader.currentSnapshot('default')).toEqual(publication.snapshot);
         expect(await reader.snapshot('default', publication.snapshot.id)).toEqual(publication.snapshot);
         expect(await reader.pieces([...publication.snapshot.pieces, 'unknown'])).toEqual(
-          new Map(publication.pieces.map((piece) => [piece.key, piece])),
+          new Map(publication.pieces.map((piece) => [piece.key, placeOf(piece)])),
+        );
+        expect(await reader.listings([...publication.snapshot.pieces, 'unknown'])).toEqual(
+          new Map(publication.pieces.map(({ key, listing }) => [key, listing])),
+        );
+        expect(await reader.contents([...publication.snapshot.pieces, 'unknown'])).toEqual(
+          new Map(publication.pieces.map((piece) => [piece.key, contentOf(piece)])),
         );
         expect(await reader.trusted('default')).toBe('trusted 1');
         expect(await reader.accepted('default')).toEqual(publication.accepted);
@@ -154,7 +172,7 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
       await catalogue.publish(samplePublication(1));
       const moved = { ...samplePiece('of all'), blob: sha256Of('new place'), offset: 7 };
       await catalogue.publish(samplePublication(1, { pieces: [moved] }));
-      expect(await catalogue.pieces([moved.key])).toEqual(new Map([[moved.key, moved]]));
+      expect(await catalogue.pieces([moved.key])).toEqual(new Map([[moved.key, placeOf(moved)]]));
     });
 
     const broken: readonly [string, Partial<Publication>][] = [
@@ -251,7 +269,7 @@ export async function expectOnlyFirst(catalogue: Catalogue): Promise<void> {
   const [first, second] = [samplePublication(1), samplePublication(2)];
   expect(await catalogue.snapshots('default', 10)).toEqual([first.snapshot]);
   const pieces = await catalogue.pieces([...first.pieces, ...second.pieces].map((piece) => piece.key));
-  expect(pieces).toEqual(new Map(first.pieces.map((piece) => [piece.key, piece])));
+  expect(pieces).toEqual(new Map(first.pieces.map((piece) => [piece.key, placeOf(piece)])));
   const declared = [...first.archives, ...second.archives].flatMap((archive) => archive.checksums);
   expect((await catalogue.related(declared)).length).toBe(first.archives.length);
   expect(await catalogue.trusted('default')).toBe('trusted 1');

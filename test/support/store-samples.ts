@@ -47,6 +47,11 @@ export function samplePiece(name: string): Piece & PieceContent {
   };
 }
 
+/** What is in it, without where it lies. */
+export function contentOf({ listing, facts }: PieceContent): PieceContent {
+  return { listing, facts };
+}
+
 /** Where the piece lies, without what is in it. */
 export function placeOf({ listing: _, facts: __, ...place }: Piece & PieceContent): Piece {
   return place;

@@ -1,0 +1,138 @@
+/**
+ * An upstream in git is taken in by what changed in it, an index by comparing the whole: the same histories lead to the
+ * same mirror.
+ */
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeSummary } from '../../src/mirror/report/summary.ts';
+import {
+  type Files,
+  GitUpstream,
+  manyPackages,
+  opamPath,
+  REPO,
+  sha256,
+  version,
+} from '../support/tree-builder.ts';
+import { startUpstream, TestMirror, temporaryFolder } from './test-mirror.ts';
+
+const DAY = 86_400_000;
+const IDS = ['p.1', 'p.01', 'p.2', 'q.1', 'r.1'] as const;
+
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('offer' as const),
+      id: fc.constantFrom(...IDS),
+      archive: fc.constantFrom('a', 'b'),
+      more: fc.constantFrom(undefined, 'depends: "ocaml"', 'build: ["make"]', '('),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), id: fc.constantFrom(...IDS) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('other' as const),
+      path: fc.constantFrom(
+        'version',
+        'packages/p/README',
+        'packages/p/p.1/files/fix',
+        'packages/x.1/opam',
+        'README.md',
+      ),
+      text: fc.constantFrom(undefined, 'opam-version: "2.0"\n', '# 2\n'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('deny' as const), id: fc.constantFrom(...IDS) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('release' as const), id: fc.constantFrom(...IDS) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
+);
+
+async function standingOf(mirror: TestMirror, repository: string) {
+  const snapshot = await mirror.mirror.catalogue.currentSnapshot(repository);
+  const { rules: _, ...summary } = decodeSummary(snapshot?.summary ?? '');
+  const { passed: __, ...state } = await mirror.state(repository);
+  const byVersion = (a: { readonly version: string }, b: { readonly version: string }): number =>
+    a.version < b.version ? -1 : 1;
+  return {
+    id: snapshot?.id,
+    summary: {
+      ...summary,
+      held: summary.held.toSorted(byVersion),
+      keptBack: summary.keptBack.toSorted(byVersion),
+    },
+    state: {
+      ...state,
+      held: state.held.toSorted(byVersion),
+      unreadable: state.unreadable.toSorted(byVersion),
+      withheld: state.withheld.toSorted(byVersion),
+      removed: Object.fromEntries(Object.entries(state.removed).sort()),
+    },
+    files: await mirror.files(repository),
+    seen: await mirror.mirror.catalogue.firstSeen(repository),
+  };
+}
+
+test('by steps and by the whole, the same is served, held and remembered', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 10 }), async (steps) => {
+      const folder = await temporaryFolder();
+      const git = await GitUpstream.create(join(folder, 'up.git'));
+      const index = await startUpstream();
+      const files: Record<string, string | Uint8Array> = { ...REPO, ...manyPackages(12) };
+      const offer = async (): Promise<void> => {
+        await git.commit(files);
+        index.serveIndex(files);
+      };
+      await offer();
+      const mirror = await TestMirror.open({ git: `git+file://${join(folder, 'up.git')}`, index: index.url });
+      const sync = async (): Promise<void> => {
+        for (const repository of ['git', 'index']) await mirror.sync(repository);
+      };
+      await sync();
+      for (const each of steps) {
+        if (each.kind === 'offer') {
+          const { id, archive, more } = each;
+          const options = {
+            checksums: [`sha256=${sha256(archive)}`],
+            ...(more === undefined ? {} : { more }),
+          };
+          Object.assign(files, version(id, options));
+        } else if (each.kind === 'remove') delete files[opamPath(each.id)];
+        else if (each.kind === 'other') {
+          if (each.text === undefined) delete files[each.path];
+          else files[each.path] = each.text;
+        } else if (each.kind === 'wait') await mirror.clock.advance(40 * DAY);
+        else if (each.kind === 'restart') await mirror.restart();
+        else
+          for (const repository of ['git', 'index'])
+            await (each.kind === 'deny'
+              ? mirror.deny(each.id, repository)
+              : mirror.release(each.id, repository));
+        await offer();
+        await sync();
+        expect(await standingOf(mirror, 'git')).toEqual(await standingOf(mirror, 'index'));
+      }
+      await mirror.close();
+    }),
+    { numRuns: 25 },
+  );
+}, 240_000);
+
+test('a change in git reads, parses and deflates what changed', async () => {
+  const folder = await temporaryFolder();
+  const git = await GitUpstream.create(join(folder, 'up.git'));
+  const files: Files = manyPackages(300);
+  await git.commit(files);
+  const mirror = await TestMirror.open({ default: `git+file://${join(folder, 'up.git')}` });
+  expect((await mirror.publish()).counts.filesParsed).toBe(600);
+  await mirror.restart();
+  await git.commit({ ...files, ...version('p7.1', { more: 'depends: "ocaml"' }), ...version('p7.3') });
+  const { counts, summary } = await mirror.publish();
+  expect(counts).toMatchObject({ filesParsed: 2, piecesDeflated: 1 });
+  expect(counts.filesRead).toBeLessThan(40);
+  expect(summary).toMatchObject({ packages: 300, versions: 601, archives: 601 });
+});
