@@ -202,7 +202,7 @@ export class ArchiveTable {
   #recordAll(identities: readonly Identity[]): readonly number[] {
     const ids = new Map<string, number>();
     const checksums: (readonly [hex: string, kind: string, archive: number])[] = [];
-    for (const identity of inOrder(identities, ({ text }) => text)) {
+    for (const identity of identities) {
       const key = keyOf(identity);
       if (ids.has(key)) continue;
       const { text, size, set } = identity;

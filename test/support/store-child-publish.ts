@@ -2,7 +2,7 @@
  * `FILE STEP`: publishes the second sample and kills itself when the catalogue comes to the part number STEP
  * of it: a piece, the accepted tree, a version that is first seen, an archive, or an event.
  */
-import type { EventInput } from '../../src/store/catalogue.ts';
+import type { ArchiveDeclaration, EventInput, FirstSeen } from '../../src/store/catalogue.ts';
 import { openSqliteCatalogue } from '../../src/store/sqlite-catalogue.ts';
 import { sampleEvent, samplePublication } from './store-samples.ts';
 
@@ -26,6 +26,26 @@ function deadly<T>(items: readonly T[]): readonly T[] {
   return copy;
 }
 
+function deadlySight(seen: FirstSeen): FirstSeen {
+  return {
+    ...seen,
+    get baseline(): boolean {
+      come();
+      return seen.baseline;
+    },
+  };
+}
+
+function deadlyArchive(archive: ArchiveDeclaration): ArchiveDeclaration {
+  return {
+    ...archive,
+    get sources(): readonly string[] {
+      come();
+      return archive.sources;
+    },
+  };
+}
+
 function deadlyEvent(event: EventInput): EventInput {
   return {
     ...event,
@@ -43,7 +63,7 @@ const catalogue = await openSqliteCatalogue(file);
 await catalogue.publish({
   ...publication,
   pieces: deadly(publication.pieces),
-  archives: deadly(publication.archives),
+  archives: publication.archives.map(deadlyArchive),
   accepted: {
     ...accepted,
     get state(): string {
@@ -51,6 +71,6 @@ await catalogue.publish({
       return accepted.state;
     },
   },
-  firstSeen: deadly(firstSeen),
+  firstSeen: firstSeen.map(deadlySight),
   events: [...publication.events, sampleEvent(3)].map(deadlyEvent),
 });
