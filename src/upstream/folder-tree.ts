@@ -6,8 +6,8 @@ import { hash } from 'node:crypto';
 import {
   closeSync,
   constants,
+  type Dirent,
   fstatSync,
-  lstatSync,
   openSync,
   readdirSync,
   readSync,
@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { asSeraiError, SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { memoryTree, type Tree, type TreeFile } from '../opam/tree.ts';
+import { Slabs } from './slabs.ts';
 import { readTarTree, type TarLimits } from './tar-tree.ts';
 import {
   belongsToTree,
@@ -41,63 +42,86 @@ const CHUNK = 256 * 1024;
  * worker. Throws `upstream-unreachable` when something cannot be read, `tree-refused`, `limit-exceeded`.
  */
 export async function readFolderTree(path: string, limits: TreeLimits): Promise<Tree> {
-  const budget = new TreeBudget(limits);
-  const files: HeldFile[] = [];
-  for (const name of namesIn(path)) visit(path, name, limits, budget, files);
-  return memoryTree(files);
+  const reading = new FolderReading(path, limits);
+  reading.visitFolder('');
+  return memoryTree(reading.files);
 }
 
-function visit(root: string, path: string, limits: TreeLimits, budget: TreeBudget, files: HeldFile[]): void {
-  if (!belongsToTree(path, limits)) {
-    budget.skip(path);
-    return;
-  }
-  const onDisk = join(root, path);
-  const stats = attempt(onDisk, () => lstatSync(onDisk));
-  if (stats.isDirectory()) {
-    budget.addFolder(path);
-    for (const name of namesIn(onDisk)) visit(root, `${path}/${name}`, limits, budget, files);
-    return;
-  }
-  if (!stats.isFile()) throw refusedKind(path, kindOf(stats));
-  budget.addName(path);
-  const bytes = readBounded(onDisk, path, fileLimit(path, limits));
-  budget.addContent(path, bytes.length);
-  files.push({ path, size: bytes.length, id: `sha256:${hash('sha256', bytes, 'hex')}`, bytes });
-}
+class FolderReading {
+  readonly files: HeldFile[] = [];
+  readonly #root: string;
+  readonly #limits: TreeLimits;
+  readonly #budget: TreeBudget;
+  readonly #memory = new Slabs();
+  /** What is read of a file, before it is known how much that is: one for all, since fresh memory costs more than the read. */
+  #room: Buffer = Buffer.allocUnsafeSlow(CHUNK);
 
-/** The bytes of a file: one more than `limit` at most, which is for the budget to refuse. */
-function readBounded(onDisk: string, path: string, limit: number): Uint8Array {
-  const descriptor = attempt(onDisk, () => openSync(onDisk, OPEN_FLAGS));
-  try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw refusedKind(path, kindOf(stats));
-    // One byte of room more than announced tells a file that grows.
-    let bytes = new Uint8Array(Math.min(stats.size, limit) + 1);
-    let filled = 0;
-    for (;;) {
-      const count = attempt(onDisk, () => readSync(descriptor, bytes, filled, bytes.length - filled, null));
-      filled += count;
-      if (count === 0 || filled > limit) return bytes.subarray(0, filled);
-      if (filled === bytes.length) bytes = grown(bytes, limit + 1);
+  constructor(root: string, limits: TreeLimits) {
+    this.#root = root;
+    this.#limits = limits;
+    this.#budget = new TreeBudget(limits);
+  }
+
+  /** All below a folder of the tree; `prefix` ends with a slash, and is empty for the root. */
+  visitFolder(prefix: string): void {
+    const folder = join(this.#root, prefix);
+    for (const entry of attempt(folder, () => entriesOf(folder))) this.#visit(prefix + entry.name, entry);
+  }
+
+  #visit(path: string, entry: Dirent): void {
+    if (!belongsToTree(path, this.#limits)) {
+      this.#budget.skip(path);
+      return;
     }
-  } finally {
-    closeSync(descriptor);
+    if (entry.isDirectory()) {
+      this.#budget.addFolder(path);
+      this.visitFolder(`${path}/`);
+      return;
+    }
+    if (!entry.isFile()) throw refusedKind(path, kindOf(entry));
+    this.#budget.addName(path);
+    const read = this.#readBounded(path, fileLimit(path, this.#limits));
+    this.#budget.addContent(path, read.length);
+    const bytes = this.#memory.take(read.length);
+    bytes.set(read);
+    this.files.push({ path, size: bytes.length, id: `sha256:${hash('sha256', bytes, 'hex')}`, bytes });
+  }
+
+  /** The bytes of a file until the next is read: one more than `limit` at most, which is for the budget to refuse. */
+  #readBounded(path: string, limit: number): Uint8Array {
+    const onDisk = `${this.#root}/${path}`;
+    const descriptor = attempt(onDisk, () => openSync(onDisk, OPEN_FLAGS));
+    try {
+      const stats = fstatSync(descriptor);
+      if (!stats.isFile()) throw refusedKind(path, kindOf(stats));
+      for (let filled = 0; ; ) {
+        const asked = this.#room.length - filled;
+        const count = attempt(onDisk, () => readSync(descriptor, this.#room, filled, asked, null));
+        filled += count;
+        // The announced size and nothing behind it, though there was room: that is the end, and needs no read to tell.
+        const whole = filled === stats.size && count < asked;
+        if (count === 0 || whole || filled > limit)
+          return this.#room.subarray(0, Math.min(filled, limit + 1));
+        if (filled === this.#room.length) this.#room = grown(this.#room);
+      }
+    } finally {
+      closeSync(descriptor);
+    }
   }
 }
 
-function grown(bytes: Uint8Array, most: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.min(bytes.length * 2, most));
+function grown(bytes: Buffer): Buffer {
+  const larger = Buffer.allocUnsafeSlow(bytes.length * 2);
   larger.set(bytes);
   return larger;
 }
 
-/** The names in a folder, one character a byte, so that no name is changed by decoding it. */
-function namesIn(folder: string): readonly string[] {
-  return attempt(folder, () => readdirSync(folder, { encoding: 'latin1' }));
+/** What is in a folder (Node itself asks where the file system does not say of what kind it is); names with one character a byte, so that none is changed by decoding it. */
+function entriesOf(folder: string): readonly Dirent[] {
+  return readdirSync(folder, { encoding: 'latin1', withFileTypes: true });
 }
 
-function kindOf(stats: Stats): string {
+function kindOf(stats: Stats | Dirent): string {
   if (stats.isSymbolicLink()) return 'a symbolic link';
   if (stats.isFIFO()) return 'a FIFO';
   if (stats.isSocket()) return 'a socket';

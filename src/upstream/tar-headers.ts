@@ -38,14 +38,14 @@ export function oddKind(header: TarHeader): string {
 }
 
 /** The header in a block that is not all zeros. Throws `archive-format`. */
-export function parseHeader(block: Uint8Array, offset: number): TarHeader {
-  const text = latin1(block);
-  if (octal(text.slice(148, 156)) !== checksum(block)) throw malformed(offset, 'its checksum does not fit');
-  const magic = text.slice(MAGIC_AT, MAGIC_AT + 8);
+export function parseHeader(block: Buffer, offset: number): TarHeader {
+  if (octal(block, 148, 156) !== checksum(block)) throw malformed(offset, 'its checksum does not fit');
+  const magic = block.toString('latin1', MAGIC_AT, MAGIC_AT + 8);
   if (magic !== USTAR && magic !== GNU)
     throw malformed(offset, 'it is neither of the POSIX nor of the GNU format');
-  const type = text[156] === '\0' ? '0' : (text[156] ?? '');
-  const size = octal(text.slice(124, 136));
+  const flag = String.fromCharCode(block[156] ?? 0);
+  const type = flag === '\0' ? '0' : flag;
+  const size = octal(block, 124, 136);
   if (size === undefined) throw malformed(offset, 'its size is not an octal number of up to 11 digits');
   if (type === 'S') throw malformed(offset, 'it is a sparse file');
   if (!'01234567xgLK'.includes(type)) throw malformed(offset, `its type is ${JSON.stringify(type)}`);
@@ -53,8 +53,8 @@ export function parseHeader(block: Uint8Array, offset: number): TarHeader {
   if (size !== 0 && (type === '5' || type in CONTENTLESS)) {
     throw malformed(offset, 'it has a size, and is of a type without content');
   }
-  const name = untilNul(text.slice(0, 100));
-  const prefix = magic === USTAR ? untilNul(text.slice(345, 500)) : '';
+  const name = untilNul(block, 0, 100);
+  const prefix = magic === USTAR ? untilNul(block, 345, 500) : '';
   return { name: prefix === '' ? name : `${prefix}/${name}`, size, type };
 }
 
@@ -99,7 +99,7 @@ function refusedPaxKey(key: string, type: 'x' | 'g'): string | undefined {
 
 /** The path in a GNU long-name entry (`L`). */
 export function parseLongName(bytes: Uint8Array): string {
-  return untilNul(latin1(bytes));
+  return untilNul(bufferOf(bytes), 0, bytes.length);
 }
 
 /** `archive-format` for what stands at a byte offset of the decompressed tar. */
@@ -115,17 +115,35 @@ function checksum(block: Uint8Array): number {
   return sum;
 }
 
+const BLANK = 0x20;
+const DIGIT_0 = 0x30;
+const DIGIT_7 = 0x37;
+
 /** A number field: blanks, octal digits, then blanks or NULs only. An empty field is 0. */
-function octal(field: string): number | undefined {
-  const digits = /^ *([0-7]*)[ \0]*$/.exec(field)?.[1];
-  return digits === undefined ? undefined : Number.parseInt(`0${digits}`, 8);
+function octal(block: Uint8Array, from: number, to: number): number | undefined {
+  let at = from;
+  while (at < to && block[at] === BLANK) at += 1;
+  let value = 0;
+  for (; at < to; at++) {
+    const code = block[at] ?? 0;
+    if (code < DIGIT_0 || code > DIGIT_7) break;
+    value = value * 8 + code - DIGIT_0;
+  }
+  for (; at < to; at++) if (block[at] !== BLANK && block[at] !== 0) return undefined;
+  return value;
 }
 
-function untilNul(text: string): string {
-  const nul = text.indexOf('\0');
-  return nul < 0 ? text : text.slice(0, nul);
+/** The bytes up to the first NUL, or all of them. */
+function untilNul(block: Buffer, from: number, to: number): string {
+  let end = from;
+  while (end < to && block[end] !== 0) end += 1;
+  return end === from ? '' : block.toString('latin1', from, end);
 }
 
 function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  return bufferOf(bytes).toString('latin1');
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

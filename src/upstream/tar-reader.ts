@@ -29,7 +29,8 @@ type Part = 'header' | 'content' | 'extension' | 'padding' | 'end';
 
 export class TarReader {
   readonly #entries: TarEntries;
-  readonly #block = new Uint8Array(BLOCK);
+  /** Of a header that comes in more than one piece. */
+  readonly #block = Buffer.alloc(BLOCK);
   #part: Part = 'header';
   /** Bytes of the current part so far, and in all. */
   #filled = 0;
@@ -48,16 +49,21 @@ export class TarReader {
 
   /** Throws `archive-format`, or what `entries` throws. */
   write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
+    const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at < piece.length; ) {
       if (this.#part === 'end') {
-        if (!isZero(bytes.subarray(at))) throw malformed(this.#offset, 'data follows its end mark');
+        if (!isZero(piece.subarray(at))) throw malformed(this.#offset, 'data follows its end mark');
         return;
       }
-      const take = Math.min(bytes.length - at, this.#length - this.#filled);
-      this.#take(bytes.subarray(at, at + take));
-      at += take;
+      const take = Math.min(piece.length - at, this.#length - this.#filled);
+      const end = at + take;
       this.#offset += take;
-      if (this.#filled === this.#length) this.#complete();
+      if (this.#part === 'header' && take === BLOCK) this.#completeHeader(piece.subarray(at, end));
+      else {
+        this.#take(piece, at, end);
+        if (this.#filled === this.#length) this.#complete();
+      }
+      at = end;
     }
   }
 
@@ -68,10 +74,10 @@ export class TarReader {
     throw new SeraiError('upstream-truncated', `the tar ends at byte ${this.#offset}, before its end mark`);
   }
 
-  #take(bytes: Uint8Array): void {
+  #take(piece: Buffer, from: number, to: number): void {
     const into = this.#part === 'header' ? this.#block : this.#part === 'padding' ? undefined : this.#target;
-    into?.set(bytes, this.#filled);
-    this.#filled += bytes.length;
+    into?.set(piece.subarray(from, to), this.#filled);
+    this.#filled += to - from;
   }
 
   #begin(part: Part, length: number): void {
@@ -82,7 +88,7 @@ export class TarReader {
   }
 
   #complete(): void {
-    if (this.#part === 'header') this.#completeHeader();
+    if (this.#part === 'header') this.#completeHeader(this.#block);
     else if (this.#part === 'padding') this.#begin('header', BLOCK);
     else {
       if (this.#part === 'extension') this.#completeExtension();
@@ -91,17 +97,17 @@ export class TarReader {
     }
   }
 
-  #completeHeader(): void {
+  #completeHeader(block: Buffer): void {
     const at = this.#offset - BLOCK;
-    if (isZero(this.#block)) {
+    if (isZero(block)) {
       // A global header alone is what `git archive` makes of an empty tree.
       this.#pending.delete('g');
       if (this.#pending.size > 0) throw malformed(at, 'an extended header has no entry');
       this.#part = 'end';
       return;
     }
-    if (at === 0 && !hasMagic(this.#block)) throw notTar(this.#block);
-    this.#header = parseHeader(this.#block, at);
+    if (at === 0 && !hasMagic(block)) throw notTar(block);
+    this.#header = parseHeader(block, at);
     if ('xgLK'.includes(this.#header.type)) this.#beginExtension(at);
     else this.#beginEntry(at);
   }

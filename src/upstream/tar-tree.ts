@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { memoryTree, type Tree, type TreeFile } from '../opam/tree.ts';
+import { Slabs } from './slabs.ts';
 import { decompress } from './tar-gzip.ts';
 import { oddKind, type TarHeader } from './tar-headers.ts';
 import { type EntryContent, type TarEntries, TarReader } from './tar-reader.ts';
@@ -32,6 +33,8 @@ class TreeCollector implements TarEntries {
   readonly #limits: TarLimits;
   readonly #budget: TreeBudget;
   readonly #memory = new Slabs();
+  /** Of the file whose content is awaited. */
+  #path = '';
 
   constructor(limits: TarLimits) {
     this.#limits = limits;
@@ -56,11 +59,12 @@ class TreeCollector implements TarEntries {
     }
     if (header.type !== '0') throw refusedKind(path, oddKind(header));
     this.#budget.addFile(path, header.size);
+    this.#path = path;
     return this.#memory.take(header.size);
   }
 
-  content(header: TarHeader, bytes: Uint8Array): void {
-    const path = normalized(header.name, false);
+  content(_: TarHeader, bytes: Uint8Array): void {
+    const path = this.#path;
     this.files.push({ path, size: bytes.length, id: `sha256:${hash('sha256', bytes, 'hex')}`, bytes });
   }
 }
@@ -72,22 +76,4 @@ function normalized(name: string, isFolder: boolean): string {
   // Before POSIX a final slash was what made a folder of a file; tar programs still differ on it.
   if (!isFolder) throw new SeraiError('tree-refused', `the file ${showPath(name)} has a folder's name`);
   return path.slice(0, -1);
-}
-
-/**
- * Memory for many small files: cut from slabs, so that neither each file is an allocation of its own nor a
- * file keeps the tar's headers and padding around it alive.
- */
-class Slabs {
-  static readonly #SLAB = 1024 * 1024;
-  static readonly #OWN = 128 * 1024;
-  #slab = new Uint8Array(0);
-
-  take(size: number): Uint8Array {
-    if (size > Slabs.#OWN) return new Uint8Array(size);
-    if (size > this.#slab.length) this.#slab = new Uint8Array(Slabs.#SLAB);
-    const taken = this.#slab.subarray(0, size);
-    this.#slab = this.#slab.subarray(size);
-    return taken;
-  }
 }

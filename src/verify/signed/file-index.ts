@@ -9,8 +9,10 @@ const NO_FILES: VersionFiles = new Map();
 
 export class FileIndex {
   readonly #versions = new Map<string, Map<string, FileId>>();
-  /** Folders of versions by their subject's key. */
-  readonly #folders = new Map<string, Set<string>>();
+  /** Folders of versions by their subject's key; gathered when it is first asked for. */
+  #folders: Map<string, Set<string>> | undefined;
+  /** The version that a file was put in last: in a tree's order the next file is mostly of the same one. */
+  #last: { readonly folder: string; readonly files: Map<string, FileId> } | undefined;
   /** All files that belong to no version. */
   readonly #others = new Map<string, FileId>();
 
@@ -20,6 +22,12 @@ export class FileIndex {
 
   /** Puts a file in, in another one's place or not; undefined takes it away. */
   set(path: string, id: FileId | undefined): void {
+    const last = this.#last;
+    // What lies below a version's folder is that version's, whatever its name.
+    if (id !== undefined && last !== undefined && isBelow(path, last.folder)) {
+      last.files.set(path.slice(last.folder.length), id);
+      return;
+    }
     const place = placeOf(path);
     if (place.kind !== 'version') {
       if (id === undefined) this.#others.delete(path);
@@ -27,8 +35,10 @@ export class FileIndex {
     } else if (id === undefined) {
       this.#removeFile(place.folder, place.file);
     } else {
-      const files = this.#versions.get(place.folder) ?? this.#addVersion(place.folder);
+      const { folder } = place;
+      const files = this.#versions.get(folder) ?? this.#addVersion(folder);
       files.set(place.file, id);
+      this.#last = { folder, files };
     }
   }
 
@@ -55,6 +65,7 @@ export class FileIndex {
 
   /** Folders of all versions of a subject. */
   foldersOf(subject: string): ReadonlySet<string> {
+    this.#folders ??= foldersBySubject(this.#versions.keys());
     return this.#folders.get(subject) ?? new Set();
   }
 
@@ -74,10 +85,7 @@ export class FileIndex {
   #addVersion(folder: string): Map<string, FileId> {
     const files = new Map<string, FileId>();
     this.#versions.set(folder, files);
-    const subject = versionPlace(folder).subject.key;
-    const folders = this.#folders.get(subject);
-    if (folders === undefined) this.#folders.set(subject, new Set([folder]));
-    else folders.add(folder);
+    if (this.#folders !== undefined) addFolder(this.#folders, folder);
     return files;
   }
 
@@ -87,9 +95,27 @@ export class FileIndex {
     files.delete(file);
     if (files.size > 0) return;
     this.#versions.delete(folder);
+    this.#last = undefined;
     const subject = versionPlace(folder).subject.key;
-    const folders = this.#folders.get(subject);
+    const folders = this.#folders?.get(subject);
     folders?.delete(folder);
-    if (folders?.size === 0) this.#folders.delete(subject);
+    if (folders?.size === 0) this.#folders?.delete(subject);
   }
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path.length > folder.length && path.startsWith(folder);
+}
+
+function foldersBySubject(folders: Iterable<string>): Map<string, Set<string>> {
+  const bySubject = new Map<string, Set<string>>();
+  for (const folder of folders) addFolder(bySubject, folder);
+  return bySubject;
+}
+
+function addFolder(bySubject: Map<string, Set<string>>, folder: string): void {
+  const subject = versionPlace(folder).subject.key;
+  const folders = bySubject.get(subject);
+  if (folders === undefined) bySubject.set(subject, new Set([folder]));
+  else folders.add(folder);
 }

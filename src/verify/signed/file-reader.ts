@@ -10,6 +10,8 @@ export interface FileRef {
 export interface FileReader {
   /** The files in the order asked; in git, one of more than `maxBytes` is an error. */
   read(files: readonly FileRef[], maxBytes: number): AsyncIterable<readonly [FileRef, Uint8Array]>;
+  /** Where all files are in memory: a file's bytes without waiting. */
+  readonly held?: (file: FileRef) => Uint8Array;
 }
 
 const GIT = 'git:';
@@ -30,11 +32,16 @@ export function historyReader(history: History): FileReader {
 
 /** Files of the given trees, each from the first tree that has it under that id. */
 export function treeReader(...trees: readonly [Tree, ...Tree[]]): FileReader {
+  const treeOf = (file: FileRef | undefined): Tree => {
+    const tree = trees.find((candidate) => has(candidate, file));
+    if (tree === undefined) throw new Error(`no tree has ${file?.path}`);
+    return tree;
+  };
+  const inMemory = trees.every((tree) => tree.held !== undefined);
   return {
     async *read(files) {
       for (let start = 0; start < files.length; ) {
-        const tree = trees.find((candidate) => has(candidate, files[start]));
-        if (tree === undefined) throw new Error(`no tree has ${files[start]?.path}`);
+        const tree = treeOf(files[start]);
         let end = start + 1;
         while (end < files.length && has(tree, files[end])) end++;
         const run = files.slice(start, end);
@@ -46,7 +53,13 @@ export function treeReader(...trees: readonly [Tree, ...Tree[]]): FileReader {
         start = end;
       }
     },
+    ...(inMemory ? { held: (file) => heldBy(treeOf(file), file) } : {}),
   };
+}
+
+function heldBy(tree: Tree, { path }: FileRef): Uint8Array {
+  if (tree.held === undefined) throw new Error(`${path} is not in memory`);
+  return tree.held(path);
 }
 
 /**
@@ -58,6 +71,11 @@ export async function* readGroups<Group extends { readonly refs: readonly FileRe
   groups: readonly Group[],
   maxBytes: number,
 ): AsyncIterable<readonly [Group, ReadonlyMap<string, Uint8Array>]> {
+  const { held } = reader;
+  if (held !== undefined) {
+    for (const group of groups) yield [group, new Map(group.refs.map((ref) => [ref.path, held(ref)]))];
+    return;
+  }
   const refs = groups.flatMap((group) => group.refs);
   const reading = reader.read(refs, maxBytes)[Symbol.asyncIterator]();
   try {

@@ -29,22 +29,31 @@ export type Bootstrap = Pick<Tree, 'files'> | undefined | 'anywhere';
 
 interface Pending {
   readonly place: VersionPlace;
-  readonly key: string;
+  /** Where there is a cache. */
+  readonly key: string | undefined;
   readonly bootstrapCounts: boolean;
   /** The signature file first. */
   readonly refs: readonly FileRef[];
 }
 
 interface ReadVersion extends SignedVersion {
-  readonly key: string;
+  readonly key: string | undefined;
 }
 
-/** Versions whose files are in memory at once, twice over. */
-const BATCH = 128;
+interface Batch {
+  readonly versions: readonly ReadVersion[];
+  /** When all signatures in it are verified. */
+  readonly proven: Promise<void>;
+}
+
+/** Versions whose signatures are handed to other threads together. */
+const BATCH = 64;
+/** So many batches wait for those threads, so that they never wait for the next file to be read and parsed. */
+const BATCHES_AHEAD = 16;
 
 export async function readPresent(present: PresentReading): Promise<ReadonlyMap<string, VersionVerdict>> {
   const { index, authorities, policy, cache } = present;
-  const keys = new VerdictKeys(authorities, policy);
+  const keys = cache === undefined ? undefined : new VerdictKeys(authorities, policy);
   const verdicts = new Map<string, VersionVerdict>();
   const pending: Pending[] = [];
   for (const [folder, files] of index.versions()) {
@@ -54,8 +63,8 @@ export async function readPresent(present: PresentReading): Promise<ReadonlyMap<
       continue;
     }
     const bootstrapCounts = isBootstrapped(place, files, present.bootstrap);
-    const key = keys.keyOf(place, files, bootstrapCounts);
-    const known = cache?.get(key);
+    const key = keys?.keyOf(place, files, bootstrapCounts);
+    const known = key === undefined ? undefined : cache?.get(key);
     if (known === undefined) pending.push({ place, key, bootstrapCounts, refs: refsOf(place, files) });
     else verdicts.set(place.label, known);
   }
@@ -72,7 +81,7 @@ export function sharedPaths(index: FileIndex): readonly string[] {
   return shared.sort();
 }
 
-/** Judges in batches: while the signatures of one are verified, the files of the next are read. */
+/** Judges in batches: while the signatures of some are verified, the files of the next are read. */
 async function judgePending(
   pending: readonly Pending[],
   { tree, authorities, policy, limits, cache }: PresentReading,
@@ -80,30 +89,36 @@ async function judgePending(
 ): Promise<void> {
   const most = Math.max(limits.opam_file, limits.other_file);
   const proofs = new Proofs(authorities);
-  const judge = async (batch: readonly ReadVersion[]): Promise<void> => {
-    await proofs.prepare(batch);
-    for (const version of batch) {
+  const ahead: Batch[] = [];
+  const send = (versions: readonly ReadVersion[]): void => {
+    const proven = proofs.prepare(versions);
+    // It is awaited below; until then its failure is not unhandled.
+    proven.catch(() => undefined);
+    ahead.push({ versions, proven });
+  };
+  const judge = async ({ versions, proven }: Batch): Promise<void> => {
+    await proven;
+    for (const version of versions) {
       const verdict = signedVerdict(version, authorities, policy);
-      cache?.set(version.key, verdict);
+      if (version.key !== undefined) cache?.set(version.key, verdict);
       verdicts.set(version.place.label, verdict);
     }
   };
-  let judging = Promise.resolve();
-  let batch: ReadVersion[] = [];
+  let versions: ReadVersion[] = [];
   for await (const [{ place, key, bootstrapCounts }, read] of readGroups(treeReader(tree), pending, most)) {
     const { folder, signature } = place;
     const file = readVersionSignature(read.get(folder + signature) ?? new Uint8Array(), place, policy.depth);
-    const files = new Map([...read].map(([path, bytes]) => [path.slice(folder.length), bytes] as const));
-    batch.push({ place, key, file, files, bootstrapCounts });
-    if (batch.length < BATCH) continue;
-    await judging;
-    judging = judge(batch);
-    // It is awaited above or below; until then its failure is not unhandled.
-    judging.catch(() => undefined);
-    batch = [];
+    const files = new Map<string, Uint8Array>();
+    for (const [path, bytes] of read) files.set(path.slice(folder.length), bytes);
+    versions.push({ place, key, file, files, bootstrapCounts });
+    if (versions.length < BATCH) continue;
+    send(versions);
+    versions = [];
+    const first = ahead.length < BATCHES_AHEAD ? undefined : ahead.shift();
+    if (first !== undefined) await judge(first);
   }
-  await judging;
-  await judge(batch);
+  send(versions);
+  for (const batch of ahead) await judge(batch);
 }
 
 function refsOf({ folder, signature }: VersionPlace, files: VersionFiles): readonly FileRef[] {

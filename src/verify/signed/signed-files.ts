@@ -29,7 +29,9 @@ export async function readSignedFiles(
   reading: RootReading,
 ): Promise<ParsedFiles> {
   const parsed: ParsedFiles = { keys: new Map(), delegations: new Map(), signatures: new Map() };
-  for await (const [ref, bytes] of reader.read(refs, maxBytes)) take(parsed, ref, bytes, reading);
+  const { held } = reader;
+  if (held !== undefined) for (const ref of refs) take(parsed, ref, held(ref), reading);
+  else for await (const [ref, bytes] of reader.read(refs, maxBytes)) take(parsed, ref, bytes, reading);
   return parsed;
 }
 

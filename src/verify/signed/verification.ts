@@ -89,7 +89,9 @@ export class Verification {
     const { authorities } = repository;
     const { tree, git } = this.#candidate;
     const { policy, limits, cache, maxAge } = this.#settings;
-    const index = git === undefined ? new FileIndex(tree.files.values()) : repository.index;
+    // A step between two trees of different kinds leaves ids of the old one where the bytes are the same.
+    const stepped = git === undefined && this.#state !== undefined;
+    const index = stepped ? new FileIndex(tree.files.values()) : repository.index;
     const bootstrap = await this.#bootstrap(authorities.root);
     const versions = await readPresent({ tree, index, authorities, policy, limits, bootstrap, cache });
     return {
