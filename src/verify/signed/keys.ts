@@ -7,7 +7,7 @@ import {
   type VerifyKeyObjectInput,
   verify,
 } from 'node:crypto';
-import { Point } from '@noble/ed25519';
+import { isStrictPoint } from './strict-points.ts';
 
 export interface PublicKey {
   /** `sha256=…`: the form of trust anchors, and what makes two keys the same one. */
@@ -61,16 +61,6 @@ function importEd25519(text: string): PublicKey | undefined {
   const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
   // RFC 8032's cofactorless equation, S below the order: what OpenSSL computes.
   return publicKey(fingerprintOf(raw), 'ed25519', { digest: null, key, form: ED25519_SIGNATURE });
-}
-
-/** Canonical (y < p, no sign on x = 0), of large order, and without a torsion component. */
-function isStrictPoint(raw: Uint8Array): boolean {
-  try {
-    const point = Point.fromBytes(raw, false);
-    return !point.isSmallOrder() && point.isTorsionFree();
-  } catch {
-    return false;
-  }
 }
 
 function importRsa(text: string): PublicKey | undefined {

@@ -5,6 +5,7 @@ import { sha512 } from '@noble/hashes/sha2.js';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { KeyRing } from '../../../src/verify/signed/keys.ts';
+import { isStrictPoint } from '../../../src/verify/signed/strict-points.ts';
 import { ada, bob, ed25519, eve, rm1, rm2, root1, root2, rsa } from '../../support/signed-keys.ts';
 import { repository, type SignedRepository } from '../../support/signed-repository.ts';
 import { read, rules } from '../../support/signed-verdicts.ts';
@@ -238,6 +239,17 @@ describe('P1: ed25519', () => {
     expect(mixed.isSmallOrder()).toBe(false);
     expect(ring.import('ed25519', mixed.toHex())).toBeUndefined();
     expect(ring.import('ed25519', ada.key)).toBeDefined();
+  });
+
+  test('any sum of a point of the right order and a small one is taken as noble takes it', () => {
+    const scalar = fc.bigInt({ min: 1n, max: Point.CURVE().n - 1n });
+    const small = fc.constantFrom(...SMALL_ORDER.slice(0, 8)).map((hex) => Point.fromHex(hex));
+    fc.assert(
+      fc.property(scalar, small, (k, torsion) => {
+        const point = Point.BASE.multiply(k).add(torsion);
+        expect(isStrictPoint(point.toBytes())).toBe(point.isTorsionFree());
+      }),
+    );
   });
 
   test.each<[string, string]>([
