@@ -4,7 +4,7 @@ import { auditHistory } from '../mirror/audit/audit.ts';
 import { findCommit, openAuditSource } from '../mirror/audit/audit-source.ts';
 import { AuditSummary } from '../mirror/audit/audit-summary.ts';
 import { Lines } from './lines.ts';
-import { createProgress } from './output.ts';
+import { createProgress } from './progress.ts';
 
 export interface AuditFlags {
   readonly from?: string | undefined;

@@ -1,5 +1,7 @@
 /** What the commands' arguments have in common. */
 import type { Command } from 'commander';
+import type { Config } from '../config.ts';
+import type { ConfigFlags } from './config-file.ts';
 
 export const EXIT_CODES = `
 Exit codes: 0 done; 1 refused or failed; 2 wrong usage or configuration.`;
@@ -18,4 +20,10 @@ export function withConfigFlags(command: Command): Command {
       'let upstreams and archives come from loopback and private addresses',
     )
     .addHelpText('afterAll', EXIT_CODES);
+}
+
+/** The configuration is read by those commands that have one: `serai verify` starts without its schema. */
+export async function configOf(flags: ConfigFlags): Promise<Config> {
+  const { loadConfig } = await import('./config-file.ts');
+  return loadConfig(flags);
 }

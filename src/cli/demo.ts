@@ -7,7 +7,7 @@ import { type Config, configSchema } from '../config.ts';
 import { SeraiError } from '../errors.ts';
 import { type RunningServer, startServer } from '../proxy/running-server.ts';
 import { type DemoPackage, type DemoUpstream, startDemoUpstream } from './demo-upstream.ts';
-import { createLogger } from './output.ts';
+import { createLogger } from './logger.ts';
 import { untilSignal } from './serve.ts';
 
 export interface DemoOptions {

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The command `serai`: arguments in, one call, an exit code out. */
 import { Command, CommanderError } from 'commander';
-import { EXIT_CODES, withConfigFlags } from './command-flags.ts';
-import { type ConfigFlags, loadConfig } from './config-file.ts';
-import { createLogger, describeError, exitCodeOf } from './output.ts';
+import { configOf, EXIT_CODES, withConfigFlags } from './command-flags.ts';
+import type { ConfigFlags } from './config-file.ts';
+import { describeError, exitCodeOf } from './output.ts';
 import { addPolicyCommands } from './policy-commands.ts';
 import type { TrustFlags } from './trust.ts';
 import type { VerifyFlags } from './verify.ts';
@@ -34,7 +34,8 @@ ${EXIT_CODES}`,
     .description('serve the configured repositories to opam clients, and keep them synced')
     .action(async (flags: ConfigFlags) => {
       const { serve } = await import('./serve.ts');
-      const config = loadConfig(flags);
+      const { createLogger } = await import('./logger.ts');
+      const config = await configOf(flags);
       await serve(config, createLogger(config.log_level, process.stdout));
     });
 
@@ -46,7 +47,7 @@ ${EXIT_CODES}`,
     .action(async (repository: string | undefined, flags: ConfigFlags & { archives?: true; json?: true }) => {
       const { sync } = await import('./sync.ts');
       const { archives = false, json = false } = flags;
-      setExitCode(await sync(loadConfig(flags), repository, { archives, json }));
+      setExitCode(await sync(await configOf(flags), repository, { archives, json }));
     });
 
   withConfigFlags(program.command('status'))
@@ -54,7 +55,7 @@ ${EXIT_CODES}`,
     .option('--json', 'print one JSON object')
     .action(async (flags: ConfigFlags & { json?: true }) => {
       const { status } = await import('./status.ts');
-      setExitCode(await status(loadConfig(flags), { json: flags.json ?? false }));
+      setExitCode(await status(await configOf(flags), { json: flags.json ?? false }));
     });
 
   withConfigFlags(program.command('trust'))
@@ -71,7 +72,7 @@ ${EXIT_CODES}`,
     .option('--json', 'print one JSON object')
     .action(async (repository: string, flags: ConfigFlags & TrustFlags) => {
       const { trust } = await import('./trust.ts');
-      setExitCode(await trust(loadConfig(flags), repository, flags));
+      setExitCode(await trust(await configOf(flags), repository, flags));
     });
 
   withConfigFlags(program.command('explain'))
@@ -83,7 +84,7 @@ ${EXIT_CODES}`,
     .option('--json', 'print one JSON array')
     .action(async (repository: string, what: string, flags: ConfigFlags & { json?: true }) => {
       const { explain } = await import('./explain.ts');
-      setExitCode(await explain(loadConfig(flags), repository, what, { json: flags.json ?? false }));
+      setExitCode(await explain(await configOf(flags), repository, what, { json: flags.json ?? false }));
     });
 
   addPolicyCommands(program, setExitCode);

@@ -1,7 +1,7 @@
 /** The commands about what is served, and why: diff, deny, undeny, hold, log. */
 import type { Command } from 'commander';
-import { withConfigFlags } from './command-flags.ts';
-import { type ConfigFlags, loadConfig } from './config-file.ts';
+import { configOf, withConfigFlags } from './command-flags.ts';
+import type { ConfigFlags } from './config-file.ts';
 
 interface JsonFlag {
   readonly json?: true;
@@ -35,7 +35,7 @@ Differences are no failure: as git diff, it exits with 0.`,
     )
     .action(async (repository: string, what: string | undefined, flags: ConfigFlags & JsonFlag) => {
       const { diff } = await import('./diff.ts');
-      setExitCode(await diff(loadConfig(flags), repository, what, { json: flags.json ?? false }));
+      setExitCode(await diff(await configOf(flags), repository, what, { json: flags.json ?? false }));
     });
 
   withConfigFlags(program.command('deny'))
@@ -58,7 +58,7 @@ A server that is running follows at once. serai hold list shows all denials; den
       async (subject: string, flags: ConfigFlags & JsonFlag & { reason: string; repository?: string }) => {
         const { deny } = await import('./deny.ts');
         const { reason, repository, json = false } = flags;
-        setExitCode(await deny(loadConfig(flags), subject, { reason, repository, json }));
+        setExitCode(await deny(await configOf(flags), subject, { reason, repository, json }));
       },
     );
 
@@ -76,7 +76,7 @@ It exits with 1 when there is no such denial, and lists those that there are.`,
     .action(async (subject: string, flags: ConfigFlags & JsonFlag & { repository?: string }) => {
       const { undeny } = await import('./deny.ts');
       const { repository, json = false } = flags;
-      setExitCode(await undeny(loadConfig(flags), subject, { repository, json }));
+      setExitCode(await undeny(await configOf(flags), subject, { repository, json }));
     });
 
   addHoldCommands(program, setExitCode);
@@ -104,7 +104,7 @@ exits with 1. Keep the last hash elsewhere now and then: only so is an end that 
       ) => {
         const { log } = await import('./log.ts');
         const { json = false, verify = false, from, last } = flags;
-        setExitCode(await log(loadConfig(flags), repository, { json, verify, from, last }));
+        setExitCode(await log(await configOf(flags), repository, { json, verify, from, last }));
       },
     );
 }
@@ -129,7 +129,7 @@ Examples:
     .option('--json', 'print one JSON object')
     .action(async (repository: string | undefined, flags: ConfigFlags & JsonFlag) => {
       const { listHolds } = await import('./hold.ts');
-      setExitCode(await listHolds(loadConfig(flags), repository, { json: flags.json ?? false }));
+      setExitCode(await listHolds(await configOf(flags), repository, { json: flags.json ?? false }));
     });
 
   withConfigFlags(hold.command('release'))
@@ -150,7 +150,7 @@ end otherwise; the message says how, and the exit code is 1.`,
       async (repository: string, version: string, flags: ConfigFlags & JsonFlag & { reason: string }) => {
         const { releaseHold } = await import('./hold.ts');
         const { reason, json = false } = flags;
-        setExitCode(await releaseHold(loadConfig(flags), repository, version, { reason, json }));
+        setExitCode(await releaseHold(await configOf(flags), repository, version, { reason, json }));
       },
     );
 }

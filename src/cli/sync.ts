@@ -7,7 +7,8 @@ import { type FeedState, feedState } from '../mirror/fetch/advisories.ts';
 import { type Mirror, openMirror } from '../mirror/mirror.ts';
 import { sourcesFirst } from '../mirror/sync/repository-order.ts';
 import { RepositorySync, type SyncReport } from '../mirror/sync/sync.ts';
-import { createProgress, describeError, printable } from './output.ts';
+import { describeError, printable } from './output.ts';
+import { createProgress } from './progress.ts';
 import { requireRepository } from './with-mirror.ts';
 
 export interface SyncFlags {
