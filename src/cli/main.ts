@@ -107,6 +107,10 @@ ${EXIT_CODES}`,
     .option('--trusted <commit>', 'with git: the commit that was accepted last; every step from it is judged')
     .option('--floor <date>', 'the date of the snapshot that was accepted last')
     .option('--max-age <duration>', 'older snapshots are stale, such as 36h or 7d')
+    .option(
+      '--memory <file>',
+      'keep verdicts in this file of yours, and do not judge again what it shows to be judged with all that it depends on',
+    )
     .option('--json', 'print the verdict as one JSON object')
     .addHelpText(
       'after',

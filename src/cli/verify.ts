@@ -2,6 +2,7 @@
 import { systemClock } from '../clock.ts';
 import { SeraiError } from '../errors.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
+import type { VerdictFile } from '../mirror/trust/verdict-file.ts';
 import { type VerifyRequest, verifyPath } from '../mirror/trust/verify-path.ts';
 import { compareBytewise } from '../opam/tree.ts';
 import { parseDuration } from '../units.ts';
@@ -22,6 +23,7 @@ export interface VerifyFlags {
   readonly floor?: string | undefined;
   readonly maxAge?: string | undefined;
   readonly acceptWeak?: boolean | undefined;
+  readonly memory?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -35,6 +37,7 @@ export async function verify(path: string, flags: VerifyFlags): Promise<0 | 1> {
   if (flags.dialect !== 'signed')
     throw new SeraiError('usage', `there is no dialect ${flags.dialect}; choose signed`);
   const trust = trustOf(flags);
+  const kept = flags.memory === undefined ? undefined : await openMemory(flags.memory);
   const verdict = await judge({
     path,
     limits: DEFAULT_LIMITS,
@@ -47,11 +50,20 @@ export async function verify(path: string, flags: VerifyFlags): Promise<0 | 1> {
       threshold: thresholdOf(flags.level),
       acceptWeak: flags.acceptWeak ?? false,
       ...(flags.maxAge === undefined ? {} : { maxAge: ageOf(flags.maxAge) }),
+      ...(kept === undefined ? {} : { cache: kept.memory }),
     }),
   });
+  // What a refused tree led to is not worth keeping: the next one is judged from what was accepted.
+  if (verdict.violations.length === 0) await kept?.save();
   for (const warning of warningsOf(trust, flags)) process.stderr.write(`serai: warning: ${warning}\n`);
   process.stdout.write(flags.json === true ? `${JSON.stringify(plain(verdict))}\n` : describe(path, verdict));
   return verdict.violations.length === 0 ? 0 : 1;
+}
+
+/** Loaded where it is wanted, with the schema of what it keeps. */
+async function openMemory(path: string): Promise<VerdictFile> {
+  const { openVerdictFile } = await import('../mirror/trust/verdict-file.ts');
+  return openVerdictFile(path);
 }
 
 /** A path where nothing is, is a mistake of the one who typed it. */

@@ -43,16 +43,17 @@ export async function verifyPath(request: VerifyRequest): Promise<Verdict> {
   if (opened.kind === 'files') {
     if (request.trusted !== undefined)
       throw new SeraiError('usage', `--trusted names a commit, and ${path} is no git repository`);
-    return verifyTree(await treeOrRefusal(opened.open), undefined, request);
+    return verifyTree(treeOrRefusal(opened.open), undefined, request);
   }
   const { repository } = opened;
   try {
     const commit = await candidateCommit(repository);
     if (commit === undefined)
       return refusedTag('P10', `${path} has neither a tag ${SNAPSHOT_TAG} nor a commit at HEAD`);
-    const tree = await treeOrRefusal(() => repository.tree(commit));
+    const opening = treeOrRefusal(() => repository.tree(commit));
     const git = { commit, history: historyOf(repository, limits) };
-    if (request.trusted === undefined) return await verifyTree(tree, git, request);
+    if (request.trusted === undefined) return await verifyTree(opening, git, request);
+    const tree = await opening;
     const { trusted } = request;
     const state = await trustworthy(trusted, async () => {
       const old = await trustedTree(repository, trusted);
@@ -89,12 +90,19 @@ const EMPTY: Tree = {
   async close() {},
 };
 
-async function verifyTree(tree: MaybeTree, git: Candidate['git'], request: VerifyRequest): Promise<Verdict> {
-  const { dialect, now, floor } = request;
-  const candidate = { ...candidateOf(tree), ...(git === undefined ? {} : { git }) };
-  if (request.from === undefined) return belowFloor(await dialect.verify(candidate, undefined, now), floor);
-  const { from, limits } = request;
-  const old = await trustworthy(from, () => openOldTree(from, limits));
+async function verifyTree(
+  opening: Promise<MaybeTree>,
+  git: Candidate['git'],
+  request: VerifyRequest,
+): Promise<Verdict> {
+  const { dialect, now, floor, from, limits } = request;
+  // Both are read at the same time.
+  const openingOld = from === undefined ? undefined : trustworthy(from, () => openOldTree(from, limits));
+  openingOld?.catch(() => undefined);
+  const candidate = { ...candidateOf(await opening), ...(git === undefined ? {} : { git }) };
+  if (from === undefined || openingOld === undefined)
+    return belowFloor(await dialect.verify(candidate, undefined, now), floor);
+  const old = await openingOld;
   try {
     const state = await trustworthy(from, () =>
       dialect.adopt(old.tree, floor === undefined ? {} : { floor }),
