@@ -6,22 +6,36 @@ import type { Limits } from '../../limits.ts';
 import type { Tree } from '../../opam/tree.ts';
 import { readFolderTree, readIndexFile } from '../../upstream/folder-tree.ts';
 import { type GitRepository, openGitRepository } from '../../upstream/git-repository.ts';
+import { readTreeInThread } from '../../upstream/tree-thread.ts';
 
 export type OpenedRepository =
   | { readonly kind: 'git'; readonly repository: GitRepository }
   /** A folder or an index; `open` reads it, and throws `tree-refused` or `limit-exceeded` for what is in it. */
-  | { readonly kind: 'files'; readonly open: () => Promise<Tree> };
+  | {
+      readonly kind: 'files';
+      readonly open: () => Promise<Tree>;
+      /** The same in a thread of its own, beside the reading of another. */
+      readonly openInThread: () => Promise<Tree>;
+    };
 
 /** Throws `not-found` when nothing is at the path. */
 export async function openRepository(path: string, limits: Limits): Promise<OpenedRepository> {
   const found = await kindOf(path);
   if (found === undefined) throw new SeraiError('not-found', `there is nothing to read at ${path}`);
-  if (found === 'file') return { kind: 'files', open: () => readIndexFile(path, limits) };
+  if (found === 'file') return files('index', path, limits);
   if ((await kindOf(join(path, '.git'))) !== undefined || (await isBare(path)))
     return { kind: 'git', repository: await openGitRepository(path, { limits }) };
   const index = join(path, 'index.tar.gz');
-  if ((await kindOf(index)) === 'file') return { kind: 'files', open: () => readIndexFile(index, limits) };
-  return { kind: 'files', open: () => readFolderTree(path, limits) };
+  if ((await kindOf(index)) === 'file') return files('index', index, limits);
+  return files('folder', path, limits);
+}
+
+function files(kind: 'index' | 'folder', path: string, limits: Limits): OpenedRepository {
+  return {
+    kind: 'files',
+    open: () => (kind === 'index' ? readIndexFile(path, limits) : readFolderTree(path, limits)),
+    openInThread: () => readTreeInThread({ kind, path, limits }),
+  };
 }
 
 async function isBare(path: string): Promise<boolean> {

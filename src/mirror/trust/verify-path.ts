@@ -99,7 +99,15 @@ async function verifyTree(
   // Both are read at the same time.
   const openingOld = from === undefined ? undefined : trustworthy(from, () => openOldTree(from, limits));
   openingOld?.catch(() => undefined);
-  const candidate = { ...candidateOf(await opening), ...(git === undefined ? {} : { git }) };
+  const tree = await opening.catch(async (error: unknown) => {
+    // What was opened beside it holds a process or memory.
+    await openingOld?.then(
+      (old) => old.close(),
+      () => undefined,
+    );
+    throw error;
+  });
+  const candidate = { ...candidateOf(tree), ...(git === undefined ? {} : { git }) };
   if (from === undefined || openingOld === undefined)
     return belowFloor(await dialect.verify(candidate, undefined, now), floor);
   const old = await openingOld;
@@ -171,7 +179,7 @@ async function openOldTree(
 ): Promise<{ tree: Tree; close: () => Promise<void> }> {
   const opened = await openRepository(path, limits);
   if (opened.kind === 'files') {
-    const tree = await opened.open();
+    const tree = await opened.openInThread();
     return { tree, close: () => tree.close() };
   }
   const { repository } = opened;
