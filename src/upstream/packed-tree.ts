@@ -13,28 +13,23 @@ export interface PackedTree {
 const BY_SHA256 = 'sha256:';
 const DIGEST_BYTES = 32;
 
-/** Of a tree that is in memory, with ids of the kind `sha256:`. */
+/** Of a tree with ids of the kind `sha256:`. */
 export async function packTree(tree: Tree): Promise<PackedTree> {
   const files = [...tree.files.values()];
   const sizes = Uint32Array.from(files, (file) => file.size);
   const contents = new Uint8Array(files.reduce((sum, file) => sum + file.size, 0));
-  const digests = new Uint8Array(files.length * DIGEST_BYTES);
-  let paths = '';
-  let index = 0;
   let at = 0;
-  for await (const [path, bytes] of tree.read(tree.files.keys())) {
-    paths += `${path}\n`;
+  for await (const [, bytes] of tree.read(tree.files.keys())) {
     contents.set(bytes, at);
     at += bytes.length;
-    digests.set(Buffer.from(digestOf(files[index]), 'hex'), index * DIGEST_BYTES);
-    index += 1;
   }
-  return { paths, sizes, digests, contents };
+  const digests = new Uint8Array(Buffer.from(files.map(digestOf).join(''), 'hex'));
+  return { paths: files.map(({ path }) => `${path}\n`).join(''), sizes, digests, contents };
 }
 
-function digestOf(file: TreeFile | undefined): string {
-  if (file?.id.startsWith(BY_SHA256) !== true) throw new Error(`${file?.path} is not known by its SHA-256`);
-  return file.id.slice(BY_SHA256.length);
+function digestOf({ path, id }: TreeFile): string {
+  if (!id.startsWith(BY_SHA256)) throw new Error(`${path} is not known by its SHA-256`);
+  return id.slice(BY_SHA256.length);
 }
 
 export function unpackTree({ paths, sizes, digests, contents }: PackedTree): Tree {
