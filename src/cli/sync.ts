@@ -75,7 +75,6 @@ async function syncOne(
       ...mirror,
       repository,
       signal,
-      parallel: mirror.config.limits.downloads,
       progress: (done, total) => bar.update(done, total),
     });
     bar.stop();

@@ -10,7 +10,7 @@ import { openFileBlobs } from '../store/file-blobs.ts';
 import { openSqliteCatalogue } from '../store/sqlite-catalogue.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
 import { createFetcher } from '../upstream/http.ts';
-import { archiveCaches } from './archives/archive-caches.ts';
+import { findCaches } from './archives/archive-caches.ts';
 import { Archives } from './archives/archives.ts';
 import { ServedIndexes } from './served-index.ts';
 
@@ -59,7 +59,7 @@ export async function openMirror(config: Config, clock: Clock): Promise<Mirror> 
     fetcher,
     clock,
     limits: config.limits,
-    caches: (repository, checksums) => archiveCaches(repository, checksums, config, catalogue),
+    caches: findCaches(config, catalogue),
   });
   const close = async (): Promise<void> => {
     await fetcher.close();

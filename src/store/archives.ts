@@ -1,10 +1,10 @@
 /** Archives: the sets of checksums that snapshots declare, and what each repository lists of them. */
 import type Database from 'better-sqlite3';
 import { SeraiError } from '../errors.ts';
-import { type Checksum, type Sha256, showChecksum } from '../hashes.ts';
+import { type Checksum, showChecksum } from '../hashes.ts';
 import type { Archive, ArchiveDeclaration, ListedArchive, PublishedDeclaration } from './catalogue.ts';
 import { canonicalSet, showChecksums } from './checksum-set.ts';
-import type { KnownBlobTable } from './known-blobs.ts';
+import type { RecordedBlob } from './known-blobs.ts';
 import {
   checksumsIn,
   integerIn,
@@ -18,7 +18,6 @@ import {
 const ARCHIVE_COLUMNS = 'archive.id, archive.checksums, archive.size, blob.sha256 AS blob_id';
 
 export class ArchiveTable {
-  readonly #blobs: KnownBlobTable;
   readonly #byIdentity: Database.Statement<[string, number], Row>;
   readonly #byId: Database.Statement<[number], Row>;
   readonly #insert: Database.Statement<[string, number | null]>;
@@ -28,12 +27,12 @@ export class ArchiveTable {
   readonly #declaringPieces: Database.Statement<[string, string, number], Row>;
   readonly #namingPieces: Database.Statement<[string, string, string], Row>;
   readonly #listed: Database.Statement<[string, string, string], Row>;
+  readonly #listing: Database.Statement<[string], Row>;
   readonly #declaring: Database.Statement<[string, string], Row>;
   readonly #setWithdrawn: Database.Statement<[number, number, number]>;
   readonly #link: Database.Statement<[number, number]>;
 
-  constructor(database: Database.Database, blobs: KnownBlobTable) {
-    this.#blobs = blobs;
+  constructor(database: Database.Database) {
     this.#byIdentity = database.prepare(
       'SELECT id FROM archive WHERE checksums = ? AND ifnull(size, -1) = ?',
     );
@@ -71,6 +70,14 @@ export class ArchiveTable {
          AND listing.withdrawn = 0
        LEFT JOIN blob ON blob.id = archive.blob
        WHERE wanted.kind = ? AND wanted.hex = ? ORDER BY archive.id`,
+    );
+    this.#listing = database.prepare(
+      `SELECT ${ARCHIVE_COLUMNS}, listing.sources
+       FROM listing
+       JOIN archive ON archive.id = listing.archive
+       LEFT JOIN blob ON blob.id = archive.blob
+       WHERE listing.repository = (SELECT id FROM repository WHERE name = ?) AND listing.withdrawn = 0
+       ORDER BY archive.id`,
     );
     this.#declaring = database.prepare(
       `SELECT ${ARCHIVE_COLUMNS}
@@ -139,10 +146,11 @@ export class ArchiveTable {
   }
 
   listed(repository: string, checksum: Checksum): readonly ListedArchive[] {
-    return this.#listed.all(repository, checksum.kind, checksum.hex).map((row) => ({
-      ...toArchive(row),
-      sources: textListIn(row, 'sources'),
-    }));
+    return this.#listed.all(repository, checksum.kind, checksum.hex).map(toListedArchive);
+  }
+
+  listing(repository: string): readonly ListedArchive[] {
+    return this.#listing.all(repository).map(toListedArchive);
   }
 
   related(checksums: readonly Checksum[]): readonly Archive[] {
@@ -157,33 +165,25 @@ export class ArchiveTable {
   }
 
   /** Inside a transaction that holds the write lock. Throws `not-found` and `checksum-mismatch`. */
-  link(id: number, blobId: Sha256): void {
+  link(id: number, blob: RecordedBlob): void {
     const row = this.#byId.get(id);
     if (row === undefined) throw new SeraiError('not-found', `no archive ${id} in the catalogue`);
     const archive = toArchive(row);
-    const blob = this.#blobs.find(blobId);
-    const blobRow = this.#blobs.rowOf(blobId);
-    if (blob === undefined || blobRow === undefined) {
-      throw new SeraiError(
-        'not-found',
-        `the blob ${blobId} was not recorded before the archive ${id} got it`,
-      );
-    }
     const measured = new Set(blob.digests.map(showChecksum));
     const missing = archive.checksums.find((checksum) => !measured.has(showChecksum(checksum)));
     if (missing !== undefined) {
       throw new SeraiError(
         'checksum-mismatch',
-        `the blob ${blobId} was not measured to have ${showChecksum(missing)}, which the archive ${id} declares`,
+        `the blob ${blob.id} was not measured to have ${showChecksum(missing)}, which the archive ${id} declares`,
       );
     }
     if (archive.size !== undefined && archive.size !== blob.size) {
       throw new SeraiError(
         'checksum-mismatch',
-        `the blob ${blobId} has ${blob.size} bytes, the archive ${id} declares ${archive.size}`,
+        `the blob ${blob.id} has ${blob.size} bytes, the archive ${id} declares ${archive.size}`,
       );
     }
-    this.#link.run(blobRow, id);
+    this.#link.run(blob.row, id);
   }
 
   #mark(repository: number, declarations: readonly ArchiveDeclaration[], withdrawn: 0 | 1): void {
@@ -244,6 +244,10 @@ function identityOf({ checksums, size }: Pick<ArchiveDeclaration, 'checksums' | 
   // All archives without a checksum would be one and the same.
   if (set.length === 0) throw new SeraiError('internal', 'an archive without checksums is published');
   return { set, text: showChecksums(set), size: size ?? -1 };
+}
+
+function toListedArchive(row: Row): ListedArchive {
+  return { ...toArchive(row), sources: textListIn(row, 'sources') };
 }
 
 function toArchive(row: Row): Archive {

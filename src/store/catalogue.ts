@@ -202,6 +202,11 @@ export interface Catalogue {
    */
   publish(publication: Publication): Promise<void>;
   currentSnapshot(repository: string): Promise<Snapshot | undefined>;
+  /**
+   * A number that is greater after each publication of this repository, also of a snapshot that was there before:
+   * what was read from the current snapshot stands while it is the same. Undefined before the first.
+   */
+  currentPublication(repository: string): Promise<number | undefined>;
   /** A snapshot that this repository once published. */
   snapshot(repository: string, id: Sha256): Promise<Snapshot | undefined>;
   /** By publication, the last one first, whatever the clock said. */
@@ -232,23 +237,28 @@ export interface Catalogue {
 
   /** The archives that this repository lists with this checksum and has not withdrawn, in the order of their ids. */
   listed(repository: string, checksum: Checksum): Promise<readonly ListedArchive[]>;
+  /** All that `listed` can answer for this repository, in the order of their ids. */
+  listing(repository: string): Promise<readonly ListedArchive[]>;
   /** All archives that declare this very checksum or any other of `checksums`, of all repositories. */
   related(checksums: readonly Checksum[]): Promise<readonly Archive[]>;
   /**
    * Records that a blob exists and what it measured; more digests of a known blob are added, one for each
    * kind. A size or digest that contradicts an earlier one is refused. The SHA-256 is always among the digests.
+   *
+   * These archives are answered by this blob from now on. `checksum-mismatch` unless the recorded digests and the
+   * size of the blob match every checksum and the size of each; `not-found` when one is unknown. Then nothing of it
+   * is recorded. What is asked for in one turn of the event loop may share one transaction, in which one's refusal
+   * is no other's.
    */
-  recordBlob(blob: { id: Sha256; size: number; digests: readonly Checksum[] }): Promise<void>;
+  recordBlob(
+    blob: { id: Sha256; size: number; digests: readonly Checksum[] },
+    archives?: readonly number[],
+  ): Promise<void>;
   /** Every blob known to have this digest. */
   blobsWith(
     checksum: Checksum,
   ): Promise<readonly { id: Sha256; size: number; digests: readonly Checksum[] }[]>;
   blob(id: Sha256): Promise<{ id: Sha256; size: number; digests: readonly Checksum[] } | undefined>;
-  /**
-   * The archive is answered by this blob from now on. `checksum-mismatch` unless the recorded digests and the
-   * size of the blob match every checksum and the size of the archive; `not-found` when either is unknown.
-   */
-  linkArchive(archive: number, blob: Sha256): Promise<void>;
   /** Forgets a blob: its digests and every archive's link to it. */
   forgetBlob(id: Sha256): Promise<void>;
 

@@ -17,10 +17,12 @@ export interface FileStatus {
 
 /** Every method rejects with the system's own error; only what says so turns ENOENT into `undefined` or `false`. */
 export interface FileSystem {
-  /** A new file for writing, readable and writable by its owner only; fails when the path exists. */
+  /** A new file for writing, which is read-only for all who open it later; fails when the path exists. */
   create(path: string): Promise<number>;
-  /** A descriptor for reading a file or syncing a folder; undefined when it is not there. */
+  /** A descriptor for reading a file; undefined when it is not there. */
   open(path: string): Promise<number | undefined>;
+  /** A descriptor for syncing a folder; undefined when it is not there. */
+  openFolder(path: string): Promise<number | undefined>;
   statusOf(descriptor: number): Promise<FileStatus>;
   /** Undefined when there is nothing; a symbolic link is reported itself, not followed. */
   status(path: string): Promise<FileStatus | undefined>;
@@ -34,7 +36,6 @@ export interface FileSystem {
   ): Promise<number>;
   /** Bytes written from `offset` on, at the descriptor's own position; may be fewer than there are. */
   write(descriptor: number, buffer: Uint8Array, offset: number): Promise<number>;
-  setMode(descriptor: number, mode: number): Promise<void>;
   sync(descriptor: number): Promise<void>;
   close(descriptor: number): Promise<void>;
   /** False when `from` is not there. */
@@ -63,6 +64,14 @@ function answer<T>(
   });
 }
 
+/**
+ * For what waits for no disk: looking, and closing what is synced. A round through libuv's threads costs more than the
+ * call itself, and a put needs five of them for its bytes and its name anyway.
+ */
+async function atOnce<T>(call: () => T): Promise<T> {
+  return call();
+}
+
 async function unlessAbsent<T, U>(promise: Promise<T>, absent: U): Promise<T | U> {
   try {
     return await promise;
@@ -77,23 +86,30 @@ function toStatus(stats: fs.Stats): FileStatus {
 }
 
 export const nodeFileSystem: FileSystem = {
-  create: (path) => answer((callback) => fs.open(path, 'wx', 0o600, callback)),
+  create: (path) => answer((callback) => fs.open(path, 'wx', 0o444, callback)),
   open: (path) =>
     unlessAbsent(
       answer<number>((callback) => fs.open(path, 'r', callback)),
       undefined,
     ),
+  openFolder: (path) =>
+    unlessAbsent(
+      atOnce(() => fs.openSync(path, 'r')),
+      undefined,
+    ),
   statusOf: async (descriptor) =>
     toStatus(await answer<fs.Stats>((callback) => fs.fstat(descriptor, callback))),
   status: (path) =>
-    unlessAbsent(answer<fs.Stats>((callback) => fs.lstat(path, callback)).then(toStatus), undefined),
+    atOnce(() => {
+      const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+      return stats === undefined ? undefined : toStatus(stats);
+    }),
   read: (descriptor, buffer, offset, length, position) =>
     answer((callback) => fs.read(descriptor, buffer, offset, length, position, callback)),
   write: (descriptor, buffer, offset) =>
     answer((callback) => fs.write(descriptor, buffer, offset, buffer.length - offset, null, callback)),
-  setMode: (descriptor, mode) => done((callback) => fs.fchmod(descriptor, mode, callback)),
   sync: (descriptor) => done((callback) => fs.fsync(descriptor, callback)),
-  close: (descriptor) => done((callback) => fs.close(descriptor, callback)),
+  close: (descriptor) => atOnce(() => fs.closeSync(descriptor)),
   rename: (from, to) =>
     unlessAbsent(
       done((callback) => fs.rename(from, to, callback)).then(() => true),
@@ -114,7 +130,7 @@ export const nodeFileSystem: FileSystem = {
 
 /** Makes the names in a folder survive a power cut: what was created, renamed or removed in it. */
 export async function syncFolder(files: FileSystem, folder: string): Promise<void> {
-  const descriptor = await files.open(folder);
+  const descriptor = await files.openFolder(folder);
   if (descriptor === undefined) throw Object.assign(new Error('no such folder'), { code: 'ENOENT' });
   try {
     await files.sync(descriptor);

@@ -1,15 +1,20 @@
 /** The blobs that were measured, by every digest that is known of them. */
 import type Database from 'better-sqlite3';
 import { SeraiError } from '../errors.ts';
-import { type Checksum, type Sha256, showChecksum } from '../hashes.ts';
+import { type Checksum, HASH_KINDS, type Sha256, showChecksum } from '../hashes.ts';
 import { canonicalSet } from './checksum-set.ts';
-import { checksumsIn, integerIn, type Row, sha256In, textIn } from './rows.ts';
+import { checksumsIn, choiceIn, integerIn, type Row, sha256In, textIn } from './rows.ts';
 
 export interface KnownBlob {
   readonly id: Sha256;
   /** In bytes. */
   readonly size: number;
   readonly digests: readonly Checksum[];
+}
+
+/** A blob with its row, and all digests that are known of it by now. */
+export interface RecordedBlob extends KnownBlob {
+  readonly row: number;
 }
 
 const SELECT_BLOB = `
@@ -22,7 +27,7 @@ export class KnownBlobTable {
   readonly #byDigest: Database.Statement<[string, string], Row>;
   readonly #row: Database.Statement<[string], Row>;
   readonly #insert: Database.Statement<[string, number], Row>;
-  readonly #digestOf: Database.Statement<[number, string], Row>;
+  readonly #digestsOf: Database.Statement<[number], Row>;
   readonly #insertDigest: Database.Statement<[number, string, string]>;
   readonly #delete: Database.Statement<[string]>;
 
@@ -34,7 +39,7 @@ export class KnownBlobTable {
     );
     this.#row = database.prepare('SELECT id, size FROM blob WHERE sha256 = ?');
     this.#insert = database.prepare('INSERT INTO blob (sha256, size) VALUES (?, ?) RETURNING id, size');
-    this.#digestOf = database.prepare('SELECT hex FROM blob_digest WHERE blob = ? AND kind = ?');
+    this.#digestsOf = database.prepare('SELECT kind, hex FROM blob_digest WHERE blob = ?');
     this.#insertDigest = database.prepare('INSERT INTO blob_digest (blob, kind, hex) VALUES (?, ?, ?)');
     this.#delete = database.prepare('DELETE FROM blob WHERE sha256 = ?');
   }
@@ -48,32 +53,35 @@ export class KnownBlobTable {
     return this.#byDigest.all(checksum.kind, checksum.hex).map(toKnownBlob);
   }
 
-  /** The row of a blob, or undefined when it was never recorded. */
-  rowOf(id: Sha256): number | undefined {
-    const row = this.#row.get(id);
-    return row === undefined ? undefined : integerIn(row, 'id');
-  }
-
   /** Refuses, as `internal`, what contradicts an earlier record: the same bytes measure the same. */
-  record(blob: KnownBlob): void {
-    const row = this.#row.get(blob.id) ?? this.#insert.get(blob.id, blob.size);
-    if (row === undefined || integerIn(row, 'size') !== blob.size) {
+  record(blob: KnownBlob): RecordedBlob {
+    const before = this.#row.get(blob.id);
+    const entry = before ?? this.#insert.get(blob.id, blob.size);
+    if (entry === undefined || integerIn(entry, 'size') !== blob.size) {
       throw new SeraiError('internal', `the blob ${blob.id} is recorded with another size than ${blob.size}`);
     }
-    const number = integerIn(row, 'id');
+    const row = integerIn(entry, 'id');
+    const known = before === undefined ? [] : this.#digestsOf.all(row).map(toChecksum);
     for (const digest of canonicalSet([{ kind: 'sha256', hex: blob.id }, ...blob.digests])) {
-      const known = this.#digestOf.get(number, digest.kind);
-      if (known === undefined) this.#insertDigest.run(number, digest.kind, digest.hex);
-      else if (textIn(known, 'hex') !== digest.hex) {
+      const measured = known.find(({ kind }) => kind === digest.kind);
+      if (measured === undefined) {
+        known.push(digest);
+        this.#insertDigest.run(row, digest.kind, digest.hex);
+      } else if (measured.hex !== digest.hex) {
         throw new SeraiError('internal', `the blob ${blob.id} does not have ${showChecksum(digest)}`);
       }
     }
+    return { id: blob.id, size: blob.size, digests: known, row };
   }
 
   /** Its digests go with it, and every archive's link to it (see the foreign keys). */
   forget(id: Sha256): void {
     this.#delete.run(id);
   }
+}
+
+function toChecksum(row: Row): Checksum {
+  return { kind: choiceIn(row, 'kind', HASH_KINDS), hex: textIn(row, 'hex') };
 }
 
 function toKnownBlob(row: Row): KnownBlob {

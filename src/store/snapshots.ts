@@ -13,12 +13,17 @@ const SELECT_SNAPSHOT = `
 export class SnapshotTable {
   readonly #pieces: PieceTable;
   readonly #newest: Database.Statement<[string, number], Row>;
+  readonly #publication: Database.Statement<[string], Row>;
   readonly #byId: Database.Statement<[string, string], Row>;
   readonly #save: Database.Statement<[Row]>;
 
   constructor(database: Database.Database, pieces: PieceTable) {
     this.#pieces = pieces;
     this.#newest = database.prepare(`${SELECT_SNAPSHOT} ORDER BY snapshot.publication DESC LIMIT ?`);
+    this.#publication = database.prepare(
+      `SELECT snapshot.publication FROM snapshot JOIN repository ON repository.id = snapshot.repository
+       WHERE repository.name = ? ORDER BY snapshot.publication DESC LIMIT 1`,
+    );
     this.#byId = database.prepare(`${SELECT_SNAPSHOT} AND snapshot.id = ?`);
     this.#save = database.prepare(
       `INSERT OR REPLACE INTO snapshot
@@ -31,6 +36,11 @@ export class SnapshotTable {
 
   newest(repository: string, limit: number): readonly Snapshot[] {
     return this.#newest.all(repository, limit).map((row) => this.#toSnapshot(row));
+  }
+
+  publication(repository: string): number | undefined {
+    const row = this.#publication.get(repository);
+    return row === undefined ? undefined : integerIn(row, 'publication');
   }
 
   find(repository: string, id: Sha256): Snapshot | undefined {

@@ -26,6 +26,7 @@ import type {
 } from './catalogue.ts';
 import { catalogueFailure } from './catalogue-errors.ts';
 import type { DecisionKey } from './decisions.ts';
+import { Groups } from './groups.ts';
 import type { KnownBlob } from './known-blobs.ts';
 import { connect } from './sqlite-connection.ts';
 import { Tables } from './tables.ts';
@@ -36,6 +37,12 @@ export interface SqliteCatalogueOptions {
 }
 
 const BUSY_TIMEOUT = 10_000;
+
+/** A blob, and the archives that it answers. */
+interface MeasuredBlob {
+  readonly blob: KnownBlob;
+  readonly archives: readonly number[];
+}
 
 /**
  * Makes the file where there is none, and brings an older one up to date. Throws `store-corrupt` for a
@@ -57,11 +64,15 @@ class SqliteCatalogue implements Catalogue {
   readonly #database: Database.Database;
   readonly #tables: Tables;
   readonly #version: Database.Statement<[], unknown>;
+  /** Within a transaction: what the action throws undoes what it did and no more. */
+  readonly #inSavepoint: (action: () => void) => void;
+  readonly #blobs = new Groups((blobs: readonly MeasuredBlob[]) => this.#recordBlobs(blobs));
 
   constructor(file: string, database: Database.Database) {
     this.#file = file;
     this.#database = database;
     this.#tables = new Tables(database);
+    this.#inSavepoint = database.transaction((action: () => void) => action());
     this.#version = database.prepare<[], unknown>('PRAGMA data_version').pluck();
   }
 
@@ -71,6 +82,10 @@ class SqliteCatalogue implements Catalogue {
 
   currentSnapshot(repository: string): Promise<Snapshot | undefined> {
     return this.#read('find a snapshot', () => this.#tables.snapshots.newest(repository, 1)[0]);
+  }
+
+  currentPublication(repository: string): Promise<number | undefined> {
+    return this.#read('find a snapshot', () => this.#tables.snapshots.publication(repository));
   }
 
   snapshot(repository: string, id: Sha256): Promise<Snapshot | undefined> {
@@ -135,12 +150,16 @@ class SqliteCatalogue implements Catalogue {
     return this.#read('find archives', () => this.#tables.archives.listed(repository, checksum));
   }
 
+  listing(repository: string): Promise<readonly ListedArchive[]> {
+    return this.#read('list archives', () => this.#tables.archives.listing(repository));
+  }
+
   related(checksums: readonly Checksum[]): Promise<readonly Archive[]> {
     return this.#read('find archives', () => this.#tables.archives.related(checksums));
   }
 
-  recordBlob(blob: KnownBlob): Promise<void> {
-    return this.#write(`record the blob ${blob.id}`, () => this.#tables.blobs.record(blob));
+  recordBlob(blob: KnownBlob, archives: readonly number[] = []): Promise<void> {
+    return this.#blobs.add({ blob, archives });
   }
 
   blobsWith(checksum: Checksum): Promise<readonly KnownBlob[]> {
@@ -149,10 +168,6 @@ class SqliteCatalogue implements Catalogue {
 
   blob(id: Sha256): Promise<KnownBlob | undefined> {
     return this.#read('find a blob', () => this.#tables.blobs.find(id));
-  }
-
-  linkArchive(archive: number, blob: Sha256): Promise<void> {
-    return this.#write(`link the archive ${archive}`, () => this.#tables.archives.link(archive, blob));
   }
 
   forgetBlob(id: Sha256): Promise<void> {
@@ -225,6 +240,28 @@ class SqliteCatalogue implements Catalogue {
     return this.#read('close', () => {
       this.#database.close();
     });
+  }
+
+  /** In one transaction; what is refused of one leaves the others as they are. */
+  async #recordBlobs(blobs: readonly MeasuredBlob[]): Promise<readonly PromiseSettledResult<void>[]> {
+    return this.#write('record blobs', () =>
+      blobs.map(({ blob, archives }): PromiseSettledResult<void> => {
+        try {
+          this.#inSavepoint(() => {
+            const recorded = this.#tables.blobs.record(blob);
+            for (const archive of archives) this.#tables.archives.link(archive, recorded);
+          });
+          return { status: 'fulfilled', value: undefined };
+        } catch (error) {
+          // What SQLite rolled back itself, as it does when the disk is full, is the whole transaction.
+          if (!this.#database.inTransaction) throw error;
+          return {
+            status: 'rejected',
+            reason: catalogueFailure(`record the blob ${blob.id}`, this.#file, error),
+          };
+        }
+      }),
+    );
   }
 
   /** Each answer is one statement, or several that need not agree with one another: no transaction. */

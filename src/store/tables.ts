@@ -36,7 +36,7 @@ export class Tables {
     this.accepted = new AcceptedTreeTable(database, this.pieces);
     this.firstSeen = new FirstSeenTable(database);
     this.blobs = new KnownBlobTable(database);
-    this.archives = new ArchiveTable(database, this.blobs);
+    this.archives = new ArchiveTable(database);
     this.verdicts = new VerdictTable(database);
     this.decisions = new DecisionTable(database);
     this.pins = new PinTable(database);

@@ -21,6 +21,10 @@ function workshop() {
       return number;
     },
     finishOne: () => finish.shift()?.(),
+    /** Resolves once so many have begun in all. */
+    begun: async (count: number): Promise<void> => {
+      while (order.length < count) await Promise.resolve();
+    },
     order,
     running: () => running,
     most: () => most,
@@ -52,12 +56,39 @@ describe('Gate', () => {
   });
 });
 
+async function at(gates: KeyedGates, key: string, work: () => Promise<number>): Promise<number> {
+  const leave = await gates.enter(key);
+  try {
+    return await work();
+  } finally {
+    leave();
+  }
+}
+
 describe('KeyedGates', () => {
+  test('a place that is given back twice is given back once', async () => {
+    const gates = new KeyedGates(1);
+    const leave = await gates.enter('a');
+    leave();
+    const held = await gates.enter('a');
+    leave();
+    let entered = false;
+    const third = gates.enter('a').then((leaveThird) => {
+      entered = true;
+      leaveThird();
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(entered).toBe(false);
+    held();
+    await third;
+  });
+
   test('one key does not wait for another', async () => {
     const gates = new KeyedGates(1);
     const shop = workshop();
-    const slow = gates.run('a', shop.work(1));
-    expect(await gates.run('b', () => Promise.resolve(2))).toBe(2);
+    const slow = at(gates, 'a', shop.work(1));
+    await shop.begun(1);
+    expect(await at(gates, 'b', () => Promise.resolve(2))).toBe(2);
     shop.finishOne();
     expect(await slow).toBe(1);
   });
@@ -68,14 +99,15 @@ describe('KeyedGates', () => {
     async (depth) => {
       const gates = new KeyedGates(2);
       const shop = workshop();
-      const first = [gates.run('a', shop.work(1)), gates.run('a', shop.work(2))];
+      const first = [at(gates, 'a', shop.work(1)), at(gates, 'a', shop.work(2))];
+      await shop.begun(2);
       shop.finishOne();
       let moment = Promise.resolve();
       for (let step = 0; step < depth; step++) moment = moment.then(() => undefined);
-      const newcomers = moment.then(() => [gates.run('a', shop.work(3)), gates.run('a', shop.work(4))]);
+      const newcomers = moment.then(() => [at(gates, 'a', shop.work(3)), at(gates, 'a', shop.work(4))]);
       shop.finishOne();
       await Promise.all(first);
-      const late = gates.run('a', shop.work(5));
+      const late = at(gates, 'a', shop.work(5));
       const working = [...(await newcomers), late];
       while (shop.order.length < 5 || shop.running() > 0) {
         shop.finishOne();

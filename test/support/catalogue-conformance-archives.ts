@@ -102,6 +102,32 @@ export function testCatalogueArchives(name: string, make: () => Promise<Catalogu
       expect(await catalogue.listed('overlay', MD5)).toEqual([{ ...archive, sources: ['overlaid'] }]);
     });
 
+    it('lists all of a repository that is not withdrawn, with its sources and blobs', async () => {
+      const archives = ['a', 'b', 'c'].map((text) => ({
+        checksums: [checksumOf('md5', text)],
+        sources: [text],
+      }));
+      expect(await catalogue.listing('default')).toEqual([]);
+      await list(archives);
+      await list([{ checksums: [SHA512], sources: [] }], 'overlay');
+      await catalogue.publish(
+        samplePublication(52, {
+          archives: [],
+          withdrawn: [{ checksums: [checksumOf('md5', 'b')], sources: [] }],
+        }),
+      );
+      const { id } = await onlyListed(MD5);
+      await catalogue.recordBlob(BLOB, [id]);
+      const listing = await catalogue.listing('default');
+      expect(listing.map(({ sources }) => sources)).toEqual([['a'], ['c']]);
+      for (const archive of listing) {
+        const [checksum] = archive.checksums;
+        expect(checksum && (await catalogue.listed('default', checksum))).toEqual([archive]);
+      }
+      expect(listing.map(({ blob }) => blob)).toEqual([BLOB.id, undefined]);
+      expect(await catalogue.listing('unknown')).toEqual([]);
+    });
+
     it('keeps what was listed before', async () => {
       await list([sampleArchive('before')]);
       await list([sampleArchive('after')]);
@@ -191,13 +217,56 @@ export function testCatalogueArchives(name: string, make: () => Promise<Catalogu
         await list([archive]);
         await list([archive], 'overlay');
         const { id } = await onlyListed(MD5);
-        await catalogue.recordBlob(BLOB);
-        await catalogue.linkArchive(id, BLOB.id);
+        await catalogue.recordBlob(BLOB, [id]);
         await list([archive]);
         for (const repository of ['default', 'overlay']) {
           expect(await catalogue.listed(repository, SHA512)).toMatchObject([{ id, blob: BLOB.id }]);
         }
         expect(await catalogue.related([MD5])).toMatchObject([{ id, blob: BLOB.id }]);
+      });
+
+      it('answer an archive by digests that were recorded at another time, too', async () => {
+        await list([{ checksums: [MD5, SHA512], sources: [] }]);
+        const { id } = await onlyListed(MD5);
+        await catalogue.recordBlob({ ...BLOB, digests: [MD5] });
+        await catalogue.recordBlob({ ...BLOB, digests: [SHA512] }, [id]);
+        expect(await catalogue.related([MD5])).toMatchObject([{ id, blob: BLOB.id }]);
+      });
+
+      it('that are recorded at the same time are each refused or taken by themselves', async () => {
+        const texts = ['a', 'b', 'c', 'd', 'e'];
+        await list(texts.map((text) => ({ checksums: [checksumOf('md5', text)], sources: [] })));
+        const outcomes = await Promise.allSettled(
+          texts.map(async (text) => {
+            const [archive] = await catalogue.related([checksumOf('md5', text)]);
+            // The third was measured to be another's bytes, the fourth contradicts itself.
+            const digests = [checksumOf('md5', text === 'c' ? 'x' : text)];
+            if (text === 'd') digests.push(checksumOf('sha256', 'x'));
+            const blob = { id: sha256Of(text), size: 1, digests };
+            await catalogue.recordBlob(blob, archive === undefined ? [] : [archive.id]);
+          }),
+        );
+        expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual([
+          true,
+          true,
+          false,
+          false,
+          true,
+        ]);
+        for (const [index, text] of texts.entries()) {
+          const taken = outcomes[index]?.status === 'fulfilled';
+          expect(await catalogue.blob(sha256Of(text))).toEqual(
+            taken
+              ? {
+                  id: sha256Of(text),
+                  size: 1,
+                  digests: [checksumOf('md5', text), checksumOf('sha256', text)],
+                }
+              : undefined,
+          );
+          const [archive] = await catalogue.related([checksumOf('md5', text)]);
+          expect(archive?.blob).toBe(taken ? sha256Of(text) : undefined);
+        }
       });
 
       it('are linked only to an archive that they were measured to match wholly', async () => {
@@ -206,18 +275,17 @@ export function testCatalogueArchives(name: string, make: () => Promise<Catalogu
           { checksums: [SHA256], size: 2, sources: [] },
           { checksums: [checksumOf('md5', 'b')], sources: [] },
         ]);
-        await catalogue.recordBlob({ ...BLOB, digests: [MD5, SHA256] });
+        const measured = { ...BLOB, digests: [MD5, SHA256] };
         const archives = await catalogue.related([MD5, SHA256, checksumOf('md5', 'b')]);
         expect(archives.length).toBe(3);
         for (const { id } of archives) {
-          await expect(catalogue.linkArchive(id, BLOB.id)).rejects.toMatchObject({
+          await expect(catalogue.recordBlob(measured, [id])).rejects.toMatchObject({
             code: 'checksum-mismatch',
           });
-          await expect(catalogue.linkArchive(id, sha256Of('unknown'))).rejects.toMatchObject({
-            code: 'not-found',
-          });
         }
-        await expect(catalogue.linkArchive(4711, BLOB.id)).rejects.toMatchObject({ code: 'not-found' });
+        await expect(catalogue.recordBlob(measured, [4711])).rejects.toMatchObject({ code: 'not-found' });
+        // What is refused of one act is refused whole.
+        expect(await catalogue.blob(BLOB.id)).toBeUndefined();
         expect((await catalogue.related([MD5, SHA256])).every(({ blob }) => blob === undefined)).toBe(true);
       });
 
@@ -226,8 +294,8 @@ export function testCatalogueArchives(name: string, make: () => Promise<Catalogu
           { checksums: [MD5], sources: [] },
           { checksums: [SHA512], sources: [] },
         ]);
-        await catalogue.recordBlob(BLOB);
-        for (const { id } of await catalogue.related([MD5, SHA512])) await catalogue.linkArchive(id, BLOB.id);
+        const all = (await catalogue.related([MD5, SHA512])).map(({ id }) => id);
+        await catalogue.recordBlob(BLOB, all);
         await catalogue.forgetBlob(BLOB.id);
         expect(await catalogue.blob(BLOB.id)).toBeUndefined();
         for (const checksum of BLOB.digests) expect(await catalogue.blobsWith(checksum)).toEqual([]);

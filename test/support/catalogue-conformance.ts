@@ -39,6 +39,20 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
     });
     afterEach(() => store.remove());
 
+    it('numbers the publications of a repository, also of a snapshot that was there before', async () => {
+      expect(await catalogue.currentPublication('default')).toBeUndefined();
+      const numbers: (number | undefined)[] = [];
+      for (const which of [1, 2, 1]) {
+        await catalogue.publish(samplePublication(which));
+        numbers.push(await catalogue.currentPublication('default'));
+      }
+      await catalogue.publish(samplePublication(3, { repository: 'overlay' }));
+      expect(await catalogue.currentPublication('default')).toBe(numbers[2]);
+      const [first = 0, second = 0, third = 0] = numbers;
+      expect(first).toBeLessThan(second);
+      expect(second).toBeLessThan(third);
+    });
+
     it('knows nothing before anything was published', async () => {
       expect(await catalogue.currentSnapshot('default')).toBeUndefined();
       expect(await catalogue.snapshot('default', sha256Of('snapshot 1'))).toBeUndefined();

@@ -18,11 +18,11 @@ export function watchedFiles(
   return {
     create: watched('create', files.create),
     open: watched('open', files.open),
+    openFolder: watched('openFolder', files.openFolder),
     statusOf: watched('statusOf', files.statusOf),
     status: watched('status', files.status),
     read: watched('read', files.read),
     write: watched('write', files.write),
-    setMode: watched('setMode', files.setMode),
     sync: watched('sync', files.sync),
     close: watched('close', files.close),
     rename: watched('rename', files.rename),

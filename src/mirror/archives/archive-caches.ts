@@ -15,24 +15,40 @@ export interface ArchiveCaches {
  * has those of the sources that list the archive themselves: a private archive's hash is never told to a public cache.
  * `archive_fallbacks` of the overlay itself are asked for everything that it lists.
  */
-export async function archiveCaches(
-  repository: string,
-  checksums: readonly Checksum[],
+export type FindCaches = (repository: string, checksums: readonly Checksum[]) => Promise<ArchiveCaches>;
+
+/** Reads each publication's summary once, however many archives are asked for. */
+export function findCaches(
   config: Config,
-  catalogue: Pick<Catalogue, 'currentSnapshot' | 'listed'>,
-): Promise<ArchiveCaches> {
-  const names: string[] = [];
-  for (const name of config.repository[repository]?.sources ?? [])
-    if (await lists(name, checksums, catalogue)) names.push(name);
-  names.push(repository);
-  const before: string[] = [];
-  const after: string[] = [];
-  for (const name of names) {
+  catalogue: Pick<Catalogue, 'currentSnapshot' | 'currentPublication' | 'listed'>,
+): FindCaches {
+  const known = new Map<string, { readonly publication: number; readonly mirrors: readonly string[] }>();
+
+  async function mirrorsOf(name: string): Promise<readonly string[]> {
+    const publication = await catalogue.currentPublication(name);
+    if (publication === undefined) return [];
+    const before = known.get(name);
+    if (before?.publication === publication) return before.mirrors;
+    // Asked for after the number: of what is published between the two, the number is read anew the next time.
     const snapshot = await catalogue.currentSnapshot(name);
-    if (snapshot !== undefined) before.push(...decodeSummary(snapshot.summary).archiveMirrors);
-    after.push(...(config.repository[name]?.archive_fallbacks ?? []));
+    const mirrors = snapshot === undefined ? [] : decodeSummary(snapshot.summary).archiveMirrors;
+    known.set(name, { publication, mirrors });
+    return mirrors;
   }
-  return { before, after };
+
+  return async (repository, checksums) => {
+    const names: string[] = [];
+    for (const name of config.repository[repository]?.sources ?? [])
+      if (await lists(name, checksums, catalogue)) names.push(name);
+    names.push(repository);
+    const before: string[] = [];
+    const after: string[] = [];
+    for (const name of names) {
+      before.push(...(await mirrorsOf(name)));
+      after.push(...(config.repository[name]?.archive_fallbacks ?? []));
+    }
+    return { before, after };
+  };
 }
 
 async function lists(

@@ -11,7 +11,7 @@ import type { Blobs, StoredBlob } from '../../store/blobs.ts';
 import type { Archive, Catalogue, ListedArchive } from '../../store/catalogue.ts';
 import type { Fetcher } from '../../upstream/fetcher.ts';
 import { shownAddress } from '../../upstream/http-errors.ts';
-import { type ArchiveCaches, cacheAddresses } from './archive-caches.ts';
+import { cacheAddresses, type FindCaches } from './archive-caches.ts';
 import { putAside } from './damaged-blobs.ts';
 import { FailureMemory, isOfTheSource } from './failure-memory.ts';
 import { Gate, KeyedGates } from './gate.ts';
@@ -25,17 +25,22 @@ const HEAD_START = 2_000;
 /** Addresses tried for one archive; the real repository has 4 and a cache. */
 const ADDRESSES = 64;
 
+/** Archives at once on their way from an upstream to the catalogue. Each has a file open, and up to two buffers. */
+const KEPT = 64;
+
 export interface ArchivesOptions {
   readonly catalogue: Catalogue;
   readonly blobs: Blobs;
   readonly fetcher: Fetcher;
   readonly limits: Limits;
   readonly clock: Clock;
-  readonly caches: (repository: string, checksums: readonly Checksum[]) => Promise<ArchiveCaches>;
+  readonly caches: FindCaches;
 }
 
 export interface FoundArchive {
   readonly blob: Sha256;
+  /** Whether it had to be downloaded, by this call or by another at the same time. */
+  readonly fetched: boolean;
 }
 
 export class Archives {
@@ -43,6 +48,8 @@ export class Archives {
   readonly #inFlight = new Map<string, Promise<Sha256>>();
   readonly #failures: FailureMemory;
   readonly #all: Gate;
+  /** Downloads that are under way or being kept: a disk that is slower than the network makes them wait. */
+  readonly #kept = new Gate(KEPT);
   readonly #hosts: KeyedGates;
 
   constructor(options: ArchivesOptions) {
@@ -61,11 +68,11 @@ export class Archives {
   async find(archives: readonly Archive[]): Promise<FoundArchive | undefined> {
     for (const archive of archives) {
       if (archive.blob !== undefined && (await this.#options.blobs.size(archive.blob)) !== undefined)
-        return { blob: archive.blob };
+        return { blob: archive.blob, fetched: false };
     }
     for (const archive of archives) {
       const blob = await this.#adopt(archive);
-      if (blob !== undefined) return { blob };
+      if (blob !== undefined) return { blob, fetched: false };
     }
     return undefined;
   }
@@ -108,12 +115,12 @@ export class Archives {
     if (found !== undefined) return found;
     const key = downloadKey(repository, archive);
     const running = this.#inFlight.get(key);
-    if (running !== undefined) return { blob: await running };
+    if (running !== undefined) return { blob: await running, fetched: true };
     this.#failures.throwRemembered(key);
     const download = this.#download(repository, archive);
     this.#inFlight.set(key, download);
     try {
-      return { blob: await download };
+      return { blob: await download, fetched: true };
     } catch (error) {
       this.#failures.remember(key, error);
       throw error;
@@ -129,7 +136,7 @@ export class Archives {
       for (const known of await catalogue.blobsWith(checksum)) {
         const blob = await this.#measured(known, archive);
         if (blob === undefined || !matches(archive, blob)) continue;
-        await catalogue.linkArchive(archive.id, blob.id);
+        await catalogue.recordBlob(blob, [archive.id]);
         return blob.id;
       }
     }
@@ -169,18 +176,13 @@ export class Archives {
       related.filter((other) => other.id === archive.id && other.blob !== undefined),
     );
     if (done !== undefined) return done.blob;
-    const caches = await this.#options.caches(repository, archive.checksums);
-    const addresses = [
-      ...cacheAddresses(caches.before, archive.checksums),
-      ...archive.sources,
-      ...cacheAddresses(caches.after, archive.checksums),
-    ];
+    const addresses = await this.#addresses(repository, archive);
     const tried: string[] = [];
     let last: SeraiError | undefined;
-    for (const address of [...new Set(addresses)].slice(0, ADDRESSES)) {
+    for (const address of addresses) {
       try {
         const blob = await this.#fetchFrom(address, archive, related);
-        await this.#link(blob, [archive, ...related]);
+        await this.#record(blob, [archive, ...related]);
         return blob.id;
       } catch (error) {
         if (!isOfTheSource(error)) throw error;
@@ -195,27 +197,57 @@ export class Archives {
     throw new SeraiError(last?.code ?? 'not-found', [message, ...tried].join('\n  '), { cause: last });
   }
 
-  #fetchFrom(address: string, archive: Archive, related: readonly Archive[]): Promise<StoredBlob> {
-    const { fetcher, blobs, limits } = this.#options;
-    const maxBytes = archive.size ?? limits.archive;
-    const fetchNow = async (): Promise<StoredBlob> => {
-      const response = await fetcher.fetch({ url: address, maxBytes, timeout: limits.archive_timeout });
-      return blobs.put(response.body, {
-        expected: archive.checksums,
-        kinds: kindsOf(related),
-        maxBytes,
-        ...(archive.size === undefined ? {} : { exactBytes: archive.size }),
-      });
-    };
-    // A place among all is taken only with a place at the host, else one slow host would take them all.
-    return this.#hosts.run(hostOf(address), () => this.#all.run(fetchNow));
+  /** Each once, in the order to try. */
+  async #addresses(repository: string, archive: ListedArchive): Promise<readonly string[]> {
+    const caches = await this.#options.caches(repository, archive.checksums);
+    const addresses = [
+      ...cacheAddresses(caches.before, archive.checksums),
+      ...archive.sources,
+      ...cacheAddresses(caches.after, archive.checksums),
+    ];
+    return [...new Set(addresses)].slice(0, ADDRESSES);
   }
 
-  async #link(blob: StoredBlob, archives: readonly Archive[]): Promise<void> {
-    const { catalogue } = this.#options;
-    await catalogue.recordBlob(blob);
-    for (const archive of archives)
-      if (matches(archive, blob)) await catalogue.linkArchive(archive.id, blob.id);
+  /** The host that is asked first for it; empty when nobody can be. */
+  async firstHost(repository: string, archive: ListedArchive): Promise<string> {
+    const [first] = await this.#addresses(repository, archive);
+    return first === undefined ? '' : hostOf(first);
+  }
+
+  async #fetchFrom(address: string, archive: Archive, related: readonly Archive[]): Promise<StoredBlob> {
+    const { fetcher, blobs, limits } = this.#options;
+    const maxBytes = archive.size ?? limits.archive;
+    const leave = await this.#enter(hostOf(address));
+    try {
+      return await this.#kept.run(async () => {
+        const response = await fetcher.fetch({ url: address, maxBytes, timeout: limits.archive_timeout });
+        // Keeping the bytes is no more a download: the next one begins meanwhile.
+        return blobs.put(withEnd(response.body, leave), {
+          expected: archive.checksums,
+          kinds: kindsOf(related),
+          maxBytes,
+          ...(archive.size === undefined ? {} : { exactBytes: archive.size }),
+        });
+      });
+    } finally {
+      leave();
+    }
+  }
+
+  /** A place among all is taken only with a place at the host, else one slow host would take them all. */
+  async #enter(host: string): Promise<() => void> {
+    const leaveHost = await this.#hosts.enter(host);
+    const leaveAll = await this.#all.enter();
+    return () => {
+      leaveAll();
+      leaveHost();
+    };
+  }
+
+  /** For the archive that was asked for, and for every other that these bytes answer. */
+  #record(blob: StoredBlob, archives: readonly Archive[]): Promise<void> {
+    const answered = archives.filter((archive) => matches(archive, blob)).map(({ id }) => id);
+    return this.#options.catalogue.recordBlob(blob, [...new Set(answered)]);
   }
 
   /** Lets the next request for this archive try again at once. */
@@ -246,6 +278,26 @@ function matches(archive: Archive, blob: StoredBlob): boolean {
   return archive.checksums.every((checksum) =>
     blob.digests.some((digest) => digest.kind === checksum.kind && digest.hex === checksum.hex),
   );
+}
+
+/** The same chunks; `end` is called as soon as there are no more. */
+function withEnd(source: AsyncIterable<Uint8Array>, end: () => void): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const chunks = source[Symbol.asyncIterator]();
+      return {
+        async next() {
+          const step = await chunks.next();
+          if (step.done === true) end();
+          return step;
+        },
+        async return() {
+          await chunks.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
 }
 
 function kindsOf(archives: readonly Archive[]): HashKind[] {

@@ -8,15 +8,26 @@ export class Gate {
     this.#places = places;
   }
 
-  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Takes a place, and resolves to what gives it back; done again, that does nothing. */
+  async enter(): Promise<() => void> {
     if (this.#taken >= this.#places) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#taken += 1;
-    try {
-      return await work();
-    } finally {
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
       const next = this.#waiting.shift();
       if (next === undefined) this.#taken -= 1;
       else next();
+    };
+  }
+
+  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+    const leave = await this.enter();
+    try {
+      return await work();
+    } finally {
+      leave();
     }
   }
 
@@ -34,17 +45,19 @@ export class KeyedGates {
     this.#places = places;
   }
 
-  async run<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
+  /** As `Gate.enter`, at the gate of this key. */
+  async enter(key: string): Promise<() => void> {
     let gate = this.#gates.get(key);
     if (gate === undefined) {
       gate = new Gate(this.#places);
       this.#gates.set(key, gate);
     }
-    try {
-      return await gate.run(work);
-    } finally {
+    const entered = gate;
+    const leave = await entered.enter();
+    return () => {
+      leave();
       // Another one may have taken its place since it fell idle.
-      if (gate.idle && this.#gates.get(key) === gate) this.#gates.delete(key);
-    }
+      if (entered.idle && this.#gates.get(key) === entered) this.#gates.delete(key);
+    };
   }
 }

@@ -7,6 +7,12 @@ import { decodeContent } from '../index/file-facts.ts';
 import type { Archives } from './archives.ts';
 import { archivesIn, declarationKey } from './declarations.ts';
 
+/**
+ * Archives under way at once of those that one host is asked for first: being downloaded, within the host's own bound,
+ * and being kept. A slow host keeps its own archives waiting, and no other's.
+ */
+const UNDER_WAY = 64;
+
 /** Tries of one archive, all of its sources each time. */
 const TRIES = 3;
 /** Before the second try, in milliseconds; doubled before each further one. */
@@ -32,8 +38,6 @@ export interface PrefetchOptions {
   readonly catalogue: Catalogue;
   readonly archives: Archives;
   readonly clock: Clock;
-  /** Archives under way at once; each upstream host has its own bound within. */
-  readonly parallel: number;
   readonly progress: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -54,7 +58,7 @@ export interface PrefetchReport {
  * as neither fetched nor failed. Throws when the store fails, which no other archive would escape.
  */
 export async function prefetch(options: PrefetchOptions): Promise<PrefetchReport> {
-  const { archives, progress, signal } = options;
+  const { progress, signal } = options;
   const wanted = await listAll(options);
   const failed: PrefetchReport['failed'][number][] = [];
   let present = 0;
@@ -63,16 +67,12 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchReport
   const tell = (): void => progress(present + fetched + failed.length, wanted.length);
   tell();
   const isOver = (): boolean => signal?.aborted === true || broken !== undefined;
-  const queue = wanted.values();
-  const work = async (): Promise<void> => {
-    for (const archive of queue) {
-      if (isOver()) return;
+  const fetchAll = async (queue: Iterator<ListedArchive>): Promise<void> => {
+    for (let step = queue.next(); step.done !== true && !isOver(); step = queue.next()) {
+      const archive = step.value;
       try {
-        if ((await archives.find([archive])) !== undefined) present += 1;
-        else {
-          await orAborted(obtainPatiently(archive, options), signal);
-          fetched += 1;
-        }
+        if (await orAborted(obtainPatiently(archive, options), signal)) fetched += 1;
+        else present += 1;
       } catch (error) {
         if (isOver()) return;
         const failure = asSeraiError(error, 'internal', `fetching ${nameOf(archive)}`);
@@ -82,13 +82,19 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchReport
       tell();
     }
   };
-  await Promise.all(Array.from({ length: options.parallel }, work));
+  const queues = [...(await byHost(wanted, options)).values()];
+  await Promise.all(
+    queues.flatMap((archives) => {
+      const queue = archives.values();
+      return Array.from({ length: UNDER_WAY }, () => fetchAll(queue));
+    }),
+  );
   if (broken !== undefined) throw broken;
   return { total: wanted.length, present, fetched, failed };
 }
 
 /** Rejects when the signal aborts, and leaves the work to whoever ends it: the fetcher, when it is closed. */
-async function orAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+async function orAborted<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
   if (signal === undefined) return work;
   const told = Promise.withResolvers<never>();
   const tell = (): void =>
@@ -96,7 +102,7 @@ async function orAborted(work: Promise<void>, signal: AbortSignal | undefined): 
   signal.addEventListener('abort', tell, { once: true });
   if (signal.aborted) tell();
   try {
-    await Promise.race([work, told.promise]);
+    return await Promise.race([work, told.promise]);
   } finally {
     signal.removeEventListener('abort', tell);
   }
@@ -107,26 +113,33 @@ async function listAll({ repository, catalogue }: PrefetchOptions): Promise<read
   const snapshot = await catalogue.currentSnapshot(repository);
   if (snapshot === undefined) return [];
   const contents = await catalogue.contents(snapshot.pieces);
-  const listed = new Map<number, ListedArchive>();
-  const seen = new Set<string>();
-  for (const content of contents.values()) {
-    for (const declaration of archivesIn([{ files: decodeContent(content) }])) {
-      const key = declarationKey(declaration);
-      const [first] = declaration.checksums;
-      if (seen.has(key) || first === undefined) continue;
-      seen.add(key);
-      for (const archive of await catalogue.listed(repository, first))
-        if (declarationKey(archive) === key) listed.set(archive.id, archive);
-    }
-  }
-  return [...listed.values()];
+  const declared = new Set<string>();
+  for (const content of contents.values())
+    for (const declaration of archivesIn([{ files: decodeContent(content) }]))
+      declared.add(declarationKey(declaration));
+  return (await catalogue.listing(repository)).filter((archive) => declared.has(declarationKey(archive)));
 }
 
-async function obtainPatiently(archive: ListedArchive, options: PrefetchOptions): Promise<void> {
+/** The archives by the host that each is asked of first. */
+async function byHost(
+  archives: readonly ListedArchive[],
+  options: PrefetchOptions,
+): Promise<ReadonlyMap<string, readonly ListedArchive[]>> {
+  const queues = new Map<string, ListedArchive[]>();
+  for (const archive of archives) {
+    const host = await options.archives.firstHost(options.repository, archive);
+    const queue = queues.get(host);
+    if (queue === undefined) queues.set(host, [archive]);
+    else queue.push(archive);
+  }
+  return queues;
+}
+
+/** Whether it had to be fetched. */
+async function obtainPatiently(archive: ListedArchive, options: PrefetchOptions): Promise<boolean> {
   for (let attempt = 1, wait = FIRST_WAIT; ; attempt++, wait *= 2) {
     try {
-      await options.archives.obtain(options.repository, [archive]);
-      return;
+      return (await options.archives.obtain(options.repository, [archive])).fetched;
     } catch (error) {
       const again = error instanceof SeraiError && WORTH_ANOTHER_TRY.has(error.code) && attempt < TRIES;
       if (!again) throw error;

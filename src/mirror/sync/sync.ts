@@ -10,7 +10,7 @@ import type { Catalogue, SyncState } from '../../store/catalogue.ts';
 import type { Fetcher } from '../../upstream/fetcher.ts';
 import type { TreeSize } from '../../upstream/git-step.ts';
 import type { Dialect } from '../../verify/dialect.ts';
-import { archiveCaches } from '../archives/archive-caches.ts';
+import { findCaches } from '../archives/archive-caches.ts';
 import { type SignedSources, signedSourcesOf } from '../archives/signed-archives.ts';
 import { refreshAdvisories } from '../fetch/advisories.ts';
 import {
@@ -91,7 +91,7 @@ export class RepositorySync {
     this.#strengthening = new Strengthening({
       ...options,
       limits: config.limits,
-      caches: (name, checksums) => archiveCaches(name, checksums, config, catalogue),
+      caches: findCaches(config, catalogue),
     });
   }
 
