@@ -11,6 +11,12 @@ import { describeError, printable } from './output.ts';
 import { createProgress } from './progress.ts';
 import { requireRepository } from './with-mirror.ts';
 
+/**
+ * Threads for file operations while all archives are fetched: they wait for the disk, and those that wait together
+ * share its work. libuv's usual 4 made 2,000 archives a fifth slower.
+ */
+const DISK_THREADS = 16;
+
 export interface SyncFlags {
   readonly archives: boolean;
   readonly json: boolean;
@@ -26,6 +32,8 @@ interface RepositoryResult {
 /** Resolves to the exit code: 1 when a sync was refused or failed, or an archive could not be had. */
 export async function sync(config: Config, repository: string | undefined, flags: SyncFlags): Promise<0 | 1> {
   requireRepository(config, repository);
+  // Read by libuv when it first needs a thread.
+  if (flags.archives) process.env.UV_THREADPOOL_SIZE ??= String(DISK_THREADS);
   const mirror = await openMirror(config, systemClock);
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();

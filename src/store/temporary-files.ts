@@ -33,9 +33,15 @@ export function thisProcess(): Owner {
   };
 }
 
-/** A name that no other thread, process or host picks. */
+/** Of this thread: others of the process have another one, drawn from 2^32. */
+const THREAD = randomBytes(4).toString('hex');
+let names = 0;
+
+/** A name that no other thread, process or host picks; a file that is there is never written over anyway. */
 export function temporaryName(owner: Owner): string {
-  return `${owner.host}-${owner.pid}-${owner.startedAt}-${randomBytes(8).toString('hex')}`;
+  names = (names + 1) % 2 ** 32;
+  const number = names.toString(16).padStart(8, '0');
+  return `${owner.host}-${owner.pid}-${owner.startedAt}-${THREAD}${number}`;
 }
 
 /**

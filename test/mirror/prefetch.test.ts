@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { describe, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
 import { SeraiError } from '../../src/errors.ts';
 import { type PrefetchOptions, type PrefetchReport, prefetch } from '../../src/mirror/archives/prefetch.ts';
 import type { Blobs } from '../../src/store/blobs.ts';
 import type { CountingUpstream } from '../support/counting-upstream.ts';
 import { checksumOf, type Files, REPO, version } from '../support/tree-builder.ts';
+import { transactionsIn } from '../support/write-ahead-log.ts';
 import { failureOf, type Limits, startUpstream, TestMirror } from './test-mirror.ts';
 
 interface Standing {
@@ -206,4 +208,79 @@ test('a disk that fails ends it: no other archive would escape', async () => {
     message: 'the disk is full',
   });
   expect(upstream.requestsInAll).toBeLessThan(1 + many.length);
+});
+
+test('a slow host keeps its own archives waiting, and no other’s', async () => {
+  const slow = await startUpstream();
+  const { upstream, mirror } = await published(['z.1']);
+  const held: ServerResponse[] = [];
+  const files: Files[] = [];
+  // More than are under way at once, and first in every order.
+  const slowIds = Array.from({ length: 80 }, (_, index) => `a${index}.1`);
+  for (const id of slowIds) {
+    slow.set(`/${id}`, (_request, response) => {
+      response.setHeader('x-id', id);
+      held.push(response);
+    });
+    files.push(version(id, { sources: [`${slow.url}/${id}`], checksums: [checksumOf(contentOf(id))] }));
+  }
+  for (const id of IDS) {
+    upstream.serve(`/${id}`, Buffer.from(contentOf(id)));
+    files.push(version(id, { sources: [`${upstream.url}/${id}`], checksums: [checksumOf(contentOf(id))] }));
+  }
+  upstream.serveIndex(Object.assign({ ...REPO }, ...files));
+  await mirror.publish();
+  const quick = Promise.withResolvers<void>();
+  const running = prefetch({
+    ...mirror.mirror,
+    repository: 'default',
+    progress: (done) => {
+      if (done === IDS.length) quick.resolve();
+    },
+  });
+  await quick.promise;
+  expect(slow.mostAtOnce).toBeLessThanOrEqual(6);
+  for (const id of slowIds) slow.serve(`/${id}`, Buffer.from(contentOf(id)));
+  for (const response of held) response.end(contentOf(String(response.getHeader('x-id'))));
+  expect(await running).toEqual({ total: 92, present: 0, fetched: 92, failed: [] });
+});
+
+describe('what it costs', () => {
+  const many = Array.from({ length: 60 }, (_, index) => `p${index}.1`);
+
+  test('a request and a record of each, few connections and transactions, and the repository read once', async () => {
+    const { run, upstream, mirror } = await published(many);
+    const { catalogue, blobs } = mirror.mirror;
+    const repository = ['currentSnapshot', 'pieces', 'listing'] as const;
+    const archive = ['recordBlob', 'related'] as const;
+    const spies = [...repository, ...archive, 'listed' as const].map((name) => vi.spyOn(catalogue, name));
+    const sizes = vi.spyOn(blobs, 'size');
+    const [connections, requests] = [upstream.connections, upstream.requestsInAll];
+    const file = join(mirror.config.data, 'catalogue.sqlite');
+    const transactions = await transactionsIn(file);
+    expect(await run()).toMatchObject({ fetched: 60 });
+    expect(upstream.requestsInAll - requests).toBe(60);
+    expect(upstream.connections - connections).toBeLessThanOrEqual(6);
+    // Once for the archives, once for the caches of them all.
+    expect(spies.map((spy) => spy.mock.calls.length)).toEqual([2, 1, 1, 60, 60, 0]);
+    expect(sizes).not.toHaveBeenCalled();
+    // Three of each before they were grouped. How many there are depends on how quick the disk is.
+    expect((await transactionsIn(file)) - transactions).toBeLessThanOrEqual(30);
+  });
+
+  test('of what is there already: one look at each blob, and not one transaction', async () => {
+    const { run, upstream, mirror } = await published(many);
+    await run();
+    const { catalogue, blobs } = mirror.mirror;
+    const spies = (['recordBlob', 'related', 'listed', 'blobsWith'] as const).map((name) =>
+      vi.spyOn(catalogue, name),
+    );
+    const sizes = vi.spyOn(blobs, 'size');
+    const file = join(mirror.config.data, 'catalogue.sqlite');
+    const before = [upstream.requestsInAll, await transactionsIn(file)];
+    expect(await run()).toMatchObject({ present: 60 });
+    expect([upstream.requestsInAll, await transactionsIn(file)]).toEqual(before);
+    expect(spies.map((spy) => spy.mock.calls.length)).toEqual([0, 0, 0, 0]);
+    expect(sizes).toHaveBeenCalledTimes(60);
+  });
 });

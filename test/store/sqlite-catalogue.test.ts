@@ -21,6 +21,7 @@ import {
   samplePublication,
   sha256Of,
 } from '../support/store-samples.ts';
+import { transactionsIn } from '../support/write-ahead-log.ts';
 
 testCatalogue('openSqliteCatalogue', async () => {
   const folder = await makeTestFolder();
@@ -128,6 +129,21 @@ describe('openSqliteCatalogue', () => {
     await expect(openSqliteCatalogue(folder.path)).rejects.toMatchObject({
       code: 'store-failed',
       message: expect.stringContaining('cannot be opened'),
+    });
+  });
+
+  it('records all blobs of one turn of the event loop in one transaction', async () => {
+    await withCatalogue(async (catalogue) => {
+      await catalogue.publish(samplePublication(1));
+      const before = await transactionsIn(file);
+      const blobs = Array.from({ length: 50 }, (_, number) => ({
+        id: sha256Of(`blob ${number}`),
+        size: number,
+        digests: [],
+      }));
+      await Promise.all(blobs.map((blob) => catalogue.recordBlob(blob)));
+      expect(await transactionsIn(file)).toBe(before + 1);
+      for (const { id, size } of blobs) expect(await catalogue.blob(id)).toMatchObject({ size });
     });
   });
 

@@ -14,9 +14,13 @@ export class CountingUpstream {
   #open = 0;
   #most = 0;
   #notModified = 0;
+  #connections = 0;
 
   private constructor() {
     this.#server = createServer((request, response) => this.#answer(request, response));
+    this.#server.on('connection', () => {
+      this.#connections += 1;
+    });
   }
 
   static async start(): Promise<CountingUpstream> {
@@ -49,6 +53,11 @@ export class CountingUpstream {
   /** Answers of 304. */
   get notModified(): number {
     return this.#notModified;
+  }
+
+  /** Connections that were made so far. */
+  get connections(): number {
+    return this.#connections;
   }
 
   /** The most requests that were open at one moment. */

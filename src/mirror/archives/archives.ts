@@ -280,7 +280,7 @@ function matches(archive: Archive, blob: StoredBlob): boolean {
   );
 }
 
-/** The same chunks; `end` is called as soon as there are no more. */
+/** The same chunks; `end` is called when there are no more, and their connection is free for the next download. */
 function withEnd(source: AsyncIterable<Uint8Array>, end: () => void): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]() {
@@ -288,7 +288,7 @@ function withEnd(source: AsyncIterable<Uint8Array>, end: () => void): AsyncItera
       return {
         async next() {
           const step = await chunks.next();
-          if (step.done === true) end();
+          if (step.done === true) setImmediate(end);
           return step;
         },
         async return() {

@@ -10,25 +10,40 @@ export class Gate {
 
   /** Takes a place, and resolves to what gives it back; done again, that does nothing. */
   async enter(): Promise<() => void> {
-    if (this.#taken >= this.#places) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#taken += 1;
+    if (!this.#take()) await this.#turn();
     let left = false;
     return () => {
-      if (left) return;
+      if (!left) this.#leave();
       left = true;
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#taken -= 1;
-      else next();
     };
   }
 
+  /** Begins at once when there is a place. */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    const leave = await this.enter();
+    if (!this.#take()) await this.#turn();
     try {
       return await work();
     } finally {
-      leave();
+      this.#leave();
     }
+  }
+
+  /** False when all places are taken. */
+  #take(): boolean {
+    if (this.#taken >= this.#places) return false;
+    this.#taken += 1;
+    return true;
+  }
+
+  /** Waits for a place that another one gives on. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#taken -= 1;
+    else next();
   }
 
   get idle(): boolean {
