@@ -11,7 +11,7 @@ import type { BlobHandle } from '../store/blobs.ts';
 import { BufferPool } from '../store/buffer-pool.ts';
 import type { ListedArchive } from '../store/catalogue.ts';
 import type { Representation } from './conditional.ts';
-import { HOT_BYTES, type HotBlob, HotBlobs, readWhole } from './hot-blobs.ts';
+import { type HotBlob, HotBlobs, readWhole, SMALL_BLOB_BYTES } from './hot-blobs.ts';
 import { decideRequest, type FixedHeaders, fixedHeaders, sendText, writeHead } from './respond.ts';
 import { sendBlob } from './send-blob.ts';
 import type { SlowClients } from './slow-clients.ts';
@@ -57,6 +57,8 @@ export class ArchiveHandler {
   readonly #verified: VerifiedBlobs;
   readonly #buffers = new BufferPool(POOLED_BUFFERS);
   readonly #loads = new Gate(LOADS);
+  /** One at a time: meanwhile others are sent from the disk. */
+  #loadsLarge = false;
   readonly #loading = new Map<Sha256, Promise<HotBlob | undefined>>();
 
   constructor(options: ArchiveHandlerOptions) {
@@ -161,9 +163,7 @@ export class ArchiveHandler {
       return false;
     }
     try {
-      // While clients hold too much in memory, small blobs are sent as large ones are.
-      if (handle.size > HOT_BYTES || this.#options.slow.full)
-        return await this.#sendLarge(asked, handle, request, response);
+      if (!this.#isLoaded(handle)) return await this.#sendFromDisk(asked, handle, request, response);
       const loaded = await this.#load(handle);
       return loaded !== undefined && (await this.#sendFirst(asked, loaded, request, response));
     } finally {
@@ -171,15 +171,36 @@ export class ArchiveHandler {
     }
   }
 
+  /**
+   * A small blob is loaded when it is asked for, a large one when it was sent before. While clients hold too much in
+   * memory, none is.
+   */
+  #isLoaded({ id, size }: BlobHandle): boolean {
+    if (this.#options.slow.full) return false;
+    if (size <= SMALL_BLOB_BYTES) return true;
+    return !this.#loadsLarge && this.#verified.trusts(id) && this.#hot.wantsLarge(size);
+  }
+
   /** Verified and read into memory once for all who ask at the same time; undefined when it is damaged. */
   #load(handle: BlobHandle): Promise<HotBlob | undefined> {
-    const { id } = handle;
+    const { id, size } = handle;
     let loading = this.#loading.get(id);
     if (loading === undefined) {
-      loading = this.#loads.run(() => this.#read(handle)).finally(() => this.#loading.delete(id));
+      const reading =
+        size > SMALL_BLOB_BYTES ? this.#readLarge(handle) : this.#loads.run(() => this.#read(handle));
+      loading = reading.finally(() => this.#loading.delete(id));
       this.#loading.set(id, loading);
     }
     return loading;
+  }
+
+  async #readLarge(handle: BlobHandle): Promise<HotBlob | undefined> {
+    this.#loadsLarge = true;
+    try {
+      return await this.#read(handle);
+    } finally {
+      this.#loadsLarge = false;
+    }
   }
 
   async #read(handle: BlobHandle): Promise<HotBlob | undefined> {
@@ -194,7 +215,7 @@ export class ArchiveHandler {
   }
 
   /** As `#send`. */
-  async #sendLarge(
+  async #sendFromDisk(
     asked: AskedPath,
     handle: BlobHandle,
     request: IncomingMessage,
@@ -239,9 +260,9 @@ export class ArchiveHandler {
     this.#options.slow.ended(response, hot.bytes);
   }
 
-  /** Forgets everything that is kept in memory, so that a decision made meanwhile holds at once. */
+  /** Forgets what any path is answered with, so that a decision made meanwhile holds at once. */
   forget(): void {
-    this.#hot.clear();
+    this.#hot.forgetPaths();
   }
 }
 

@@ -1,4 +1,4 @@
-/** Small blobs that are asked for often, whole in memory with their headers, within a budget of bytes. */
+/** Blobs that are asked for often, whole in memory with their headers, within a budget of bytes. */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Sha256 } from '../hashes.ts';
@@ -6,8 +6,18 @@ import type { BlobHandle } from '../store/blobs.ts';
 import type { Representation } from './conditional.ts';
 import type { FixedHeaders } from './respond.ts';
 
-/** Larger ones are read from the disk each time (ARCHITECTURE.md, "Speed"). */
-export const HOT_BYTES = 1024 * 1024;
+/** Blobs up to so many bytes are small: kept as soon as they are asked for (ARCHITECTURE.md, "Speed"). */
+export const SMALL_BLOB_BYTES = 1024 * 1024;
+
+/** Parts of the budget: what all large blobs may take of it, and what one of them may. */
+const LARGE_SHARE = 1 / 2;
+const LARGEST_SHARE = 1 / 4;
+
+/**
+ * Once there is no room for another large blob, one of so many that are asked for takes the place of others: loading
+ * one costs more than sending it from the disk, which a few that take turns must not do each time.
+ */
+const LARGE_TURNS = 8;
 
 /** What an entry costs beside its bytes, about. */
 const ENTRY_BYTES = 1024;
@@ -24,28 +34,51 @@ export interface HotBlob {
 
 export class HotBlobs {
   readonly #blobs: LRUCache<Sha256, HotBlob>;
+  /** The sizes of the large ones among them; some may have been evicted since. */
+  readonly #large: LRUCache<Sha256, number>;
+  readonly #largest: number;
+  #turn = 0;
   readonly #paths = new LRUCache<string, Sha256>({ max: PATHS });
   #generation = 0;
 
   /** `budget` in bytes. */
   constructor(budget: number) {
+    this.#largest = budget * LARGEST_SHARE;
     this.#blobs = new LRUCache({
       maxSize: Math.max(1, budget),
       sizeCalculation: (blob) => blob.bytes.length + ENTRY_BYTES,
+    });
+    this.#large = new LRUCache({
+      maxSize: Math.max(1, Math.floor(budget * LARGE_SHARE)),
+      sizeCalculation: (size) => size + ENTRY_BYTES,
+      dispose: (_size, id, reason) => {
+        if (reason === 'evict') this.#blobs.delete(id);
+      },
     });
   }
 
   /** By the URL path that it was asked for under. */
   at(path: string): HotBlob | undefined {
     const id = this.#paths.get(path);
-    return id === undefined ? undefined : this.#blobs.get(id);
+    return id === undefined ? undefined : this.get(id);
   }
 
   get(id: Sha256): HotBlob | undefined {
-    return this.#blobs.get(id);
+    const blob = this.#blobs.get(id);
+    if (blob !== undefined && blob.bytes.length > SMALL_BLOB_BYTES) this.#large.get(id);
+    return blob;
+  }
+
+  /** Whether a large blob that was asked for should be loaded rather than sent from the disk. */
+  wantsLarge(size: number): boolean {
+    if (size > this.#largest) return false;
+    if (this.#large.calculatedSize + size + ENTRY_BYTES <= this.#large.maxSize) return true;
+    this.#turn = (this.#turn + 1) % LARGE_TURNS;
+    return this.#turn === 0;
   }
 
   keep(blob: HotBlob): void {
+    if (blob.bytes.length > SMALL_BLOB_BYTES) this.#large.set(blob.id, blob.bytes.length);
     this.#blobs.set(blob.id, blob);
   }
 
@@ -54,12 +87,12 @@ export class HotBlobs {
     return this.#paths.get(path);
   }
 
-  /** Counts how often everything was forgotten; taken before it is looked up what a path is answered with. */
+  /** Counts how often all paths were forgotten; taken before it is looked up what a path is answered with. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** Unless everything was forgotten since: what was looked up before need not hold any more. */
+  /** Unless all paths were forgotten since: what was looked up before need not hold any more. */
   rememberPath(path: string, id: Sha256, generation: number): void {
     if (generation === this.#generation) this.#paths.set(path, id);
   }
@@ -68,22 +101,24 @@ export class HotBlobs {
     this.#paths.delete(path);
   }
 
-  /** Forgets everything. */
-  clear(): void {
+  /** Forgets what any path is answered with. The bytes stay: under their SHA-256 they are right whatever is listed. */
+  forgetPaths(): void {
     this.#generation += 1;
-    this.#blobs.clear();
     this.#paths.clear();
   }
 }
 
-/** The blob's bytes, or undefined when they are not those of its name. */
+/** The blob's bytes, or undefined when they are not those of its name. Others have their turn between its parts. */
 export async function readWhole(handle: BlobHandle): Promise<Buffer | undefined> {
   const bytes = Buffer.allocUnsafeSlow(handle.size);
+  const hash = createHash('sha256');
   let filled = 0;
   while (filled < bytes.length) {
-    const count = await handle.read(bytes.subarray(filled), filled);
+    const part = bytes.subarray(filled, filled + SMALL_BLOB_BYTES);
+    const count = await handle.read(part, filled);
     if (count === 0) return undefined;
+    hash.update(part.subarray(0, count));
     filled += count;
   }
-  return createHash('sha256').update(bytes).digest('hex') === handle.id ? bytes : undefined;
+  return hash.digest('hex') === handle.id ? bytes : undefined;
 }

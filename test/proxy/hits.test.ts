@@ -54,14 +54,38 @@ describe('a hit', () => {
     expect(listed).not.toHaveBeenCalled();
   });
 
-  test('of a large blob opens it once and does not ask the catalogue', async () => {
+  test('of a large blob that memory has no room for opens it once and does not ask the catalogue', async () => {
+    const fixture = await mirrorOf({ limits: { hot_blobs: '2 MiB' } })
+      .package('hello.1', { archive: LARGE })
+      .forTest();
+    for (let round = 0; round < 3; round++) {
+      if (round === 1) vi.spyOn(fixture.mirror.catalogue, 'listed').mockRejectedValue(new Error('asked'));
+      const open = vi.spyOn(fixture.mirror.blobs, 'open');
+      expect((await fixture.get(fixture.path('hello.1'))).body.equals(LARGE)).toBe(true);
+      expect(open).toHaveBeenCalledTimes(1);
+      open.mockRestore();
+    }
+  });
+
+  test('of a large blob is from memory once it was asked for twice, also for a part of it', async () => {
     const fixture = await mirrorOf().package('hello.1', { archive: LARGE }).forTest();
-    await fixture.get(fixture.path('hello.1'));
+    for (const _round of [1, 2])
+      expect((await fixture.get(fixture.path('hello.1'))).body.equals(LARGE)).toBe(true);
     const open = vi.spyOn(fixture.mirror.blobs, 'open');
-    const listed = vi.spyOn(fixture.mirror.catalogue, 'listed');
     expect((await fixture.get(fixture.path('hello.1'))).body.equals(LARGE)).toBe(true);
-    expect(open).toHaveBeenCalledTimes(1);
-    expect(listed).not.toHaveBeenCalled();
+    const part = await fixture.get(fixture.path('hello.1'), { Range: 'bytes=5-9' });
+    expect(part.body.equals(LARGE.subarray(5, 10))).toBe(true);
+    expect(open).not.toHaveBeenCalled();
+  });
+
+  test('after a publication reads no blob anew', async () => {
+    const fixture = await mirrorOf().package('hello.1', { archive: SMALL }).forTest();
+    await fixture.get(fixture.path('hello.1'));
+    fixture.package('default', 'other.1');
+    await fixture.sync();
+    const open = vi.spyOn(fixture.mirror.blobs, 'open');
+    expect((await fixture.get(fixture.path('hello.1'))).body.equals(SMALL)).toBe(true);
+    expect(open).not.toHaveBeenCalled();
   });
 
   test('that 30 make at once on a blob not in memory reads it once', async () => {
@@ -113,20 +137,44 @@ describe('hot blobs', () => {
     expect(hot.get('d' as Sha256)).toBeUndefined();
   });
 
+  const MIB = 1024 * 1024;
+
+  test('large ones take half of the budget at most, and push out no small ones beyond that', () => {
+    const hot = new HotBlobs(16 * MIB);
+    for (let index = 0; index < 7; index++) hot.keep(blob(`small ${index}`, MIB - 1024));
+    for (let index = 0; index < 9; index++) hot.keep(blob(`large ${index}`, 2 * MIB));
+    const has = (id: string): boolean => hot.get(id as Sha256) !== undefined;
+    expect(Array.from({ length: 7 }, (_, index) => has(`small ${index}`))).toEqual(Array(7).fill(true));
+    expect(Array.from({ length: 9 }, (_, index) => has(`large ${index}`))).toEqual([
+      ...Array(6).fill(false),
+      ...Array(3).fill(true),
+    ]);
+  });
+
+  test('large ones are wanted while there is room, then one of eight that are asked for', () => {
+    const hot = new HotBlobs(16 * MIB);
+    expect(hot.wantsLarge(4 * MIB + 1)).toBe(false);
+    for (const id of ['a', 'b', 'c']) {
+      expect(hot.wantsLarge(2 * MIB)).toBe(true);
+      hot.keep(blob(id, 2 * MIB));
+    }
+    expect(Array.from({ length: 24 }, () => hot.wantsLarge(3 * MIB)).filter(Boolean)).toHaveLength(3);
+  });
+
   test('what was looked up before everything was forgotten is not remembered after it', () => {
     const hot = new HotBlobs(10_000);
     const { generation } = hot;
-    hot.clear();
+    hot.forgetPaths();
     hot.keep(blob('a', 100));
     hot.rememberPath('/1', 'a' as Sha256, generation);
     expect(hot.at('/1')).toBeUndefined();
   });
 
-  test('are forgotten with their paths', () => {
+  test('are forgotten under all their paths, and their bytes stay', () => {
     const hot = new HotBlobs(10_000);
     hot.keep(blob('a', 100));
     hot.rememberPath('/1', 'a' as Sha256, hot.generation);
-    hot.clear();
+    hot.forgetPaths();
     expect(hot.at('/1')).toBeUndefined();
     expect(hot.idAt('/1')).toBeUndefined();
   });

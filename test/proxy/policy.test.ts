@@ -87,8 +87,25 @@ describe('a denial by another process', () => {
     expect((await fixture.get(fixture.path('bad.1'))).status).toBe(404);
   });
 
-  test('while the archive is looked up: 404', async () => {
+  test('while the archive is looked up, whose bytes are in memory: 404', async () => {
     const fixture = await mirrorOf().package('bad.1', { archive: SMALL }).forTest();
+    await fixture.get(fixture.path('bad.1'));
+    fixture.running.forget();
+    const other = await fixture.other();
+    const { archives } = fixture.mirror;
+    const find = archives.find.bind(archives);
+    vi.spyOn(archives, 'find').mockImplementationOnce(async (listed) => {
+      const found = await find(listed);
+      await other.deny('bad');
+      return found;
+    });
+    expect((await fixture.get(fixture.path('bad.1'))).status).toBe(404);
+  });
+
+  test('while the archive is looked up, whose bytes are on the disk: 404', async () => {
+    const fixture = await mirrorOf({ limits: { hot_blobs: 1 } })
+      .package('bad.1', { archive: SMALL })
+      .forTest();
     await fixture.get(fixture.path('bad.1'));
     fixture.running.forget();
     const other = await fixture.other();
