@@ -11,6 +11,9 @@ const HOUR = 60 * MINUTE;
 /** What a repository may be called: it is a path component of every URL, so no `@`, no `.` first. */
 export const REPOSITORY_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
+/** Far more than there is use for; each has memory of its own. */
+const MOST_WORKERS = 256;
+
 const UPSTREAM_SCHEMES = ['https:', 'http:', 'git+https:', 'git+http:', 'git+file:', 'file:'];
 
 /** An authority behind `//` for the network, none for the disk: `file://relative/x` would name a host. */
@@ -239,6 +242,8 @@ const advisoriesSchema = z.strictObject({
 const configObject = z.strictObject({
   /** Where clients connect: HOST:PORT. */
   listen: listenAddress.default('127.0.0.1:8080'),
+  /** Processes that answer clients, over one store and at one address; with 1 all is done in one process. */
+  workers: z.int().min(1).max(MOST_WORKERS).default(1),
   /** The folder of the blobs, the catalogue and the git objects. */
   data: z.string().min(1).default('./data'),
   /** Upstreams and archives may be fetched from loopback and private addresses. */

@@ -4,37 +4,40 @@
  *
  * Verification violations and policy holds are not errors: see src/verify/.
  */
-export type ErrorCode =
+export const ERROR_CODES = [
   // The user's side: exit code 2.
-  | 'usage'
-  | 'config-invalid'
+  'usage',
+  'config-invalid',
   // The opam language.
-  | 'opam-syntax'
+  'opam-syntax',
   // The upstream cannot be had.
-  | 'upstream-unreachable'
-  | 'upstream-status'
-  | 'upstream-missing'
-  | 'upstream-timeout'
-  | 'upstream-truncated'
-  | 'upstream-protocol'
-  | 'address-refused'
-  | 'redirect-refused'
+  'upstream-unreachable',
+  'upstream-status',
+  'upstream-missing',
+  'upstream-timeout',
+  'upstream-truncated',
+  'upstream-protocol',
+  'address-refused',
+  'redirect-refused',
   // The upstream sent something that is refused.
-  | 'limit-exceeded'
-  | 'archive-format'
-  | 'tree-refused'
-  | 'git-failed'
-  | 'git-refused'
-  | 'checksum-mismatch'
-  | 'snapshot-refused'
-  | 'repository-empty'
+  'limit-exceeded',
+  'archive-format',
+  'tree-refused',
+  'git-failed',
+  'git-refused',
+  'checksum-mismatch',
+  'snapshot-refused',
+  'repository-empty',
   // Asked for something that is not there.
-  | 'not-found'
+  'not-found',
   // Our own ground.
-  | 'store-corrupt'
-  | 'store-failed'
-  | 'aborted'
-  | 'internal';
+  'store-corrupt',
+  'store-failed',
+  'aborted',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 export class SeraiError extends Error {
   readonly code: ErrorCode;

@@ -11,7 +11,7 @@ import { openSqliteCatalogue } from '../store/sqlite-catalogue.ts';
 import type { Fetcher } from '../upstream/fetcher.ts';
 import { createFetcher } from '../upstream/http.ts';
 import { findCaches } from './archives/archive-caches.ts';
-import { Archives } from './archives/archives.ts';
+import { Archives, type ObtainElsewhere } from './archives/archives.ts';
 import { ServedIndexes } from './served-index.ts';
 
 /** Sent upstream; the mirror does not pass for an opam client. */
@@ -28,8 +28,11 @@ export interface Mirror {
   close(): Promise<void>;
 }
 
-/** Opens the store in `config.data`, making it where there is none. */
-export async function openMirror(config: Config, clock: Clock): Promise<Mirror> {
+/**
+ * Opens the store in `config.data`, making it where there is none. Archives that are missed are downloaded here, unless
+ * they are obtained `elsewhere`.
+ */
+export async function openMirror(config: Config, clock: Clock, elsewhere?: ObtainElsewhere): Promise<Mirror> {
   try {
     await mkdir(config.data, { recursive: true });
   } catch (error) {
@@ -59,6 +62,7 @@ export async function openMirror(config: Config, clock: Clock): Promise<Mirror> 
     fetcher,
     clock,
     limits: config.limits,
+    elsewhere,
     caches: findCaches(config, catalogue),
   });
   const close = async (): Promise<void> => {

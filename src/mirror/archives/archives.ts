@@ -35,7 +35,12 @@ export interface ArchivesOptions {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly caches: FindCaches;
+  /** Brings an archive into the store in place of a download of our own: another process does them for all. */
+  readonly elsewhere?: ObtainElsewhere | undefined;
 }
+
+/** Rejects with the other process's SeraiError; what failed is remembered there alone. */
+export type ObtainElsewhere = (repository: string, archive: ListedArchive) => Promise<Sha256>;
 
 export interface FoundArchive {
   readonly blob: Sha256;
@@ -116,13 +121,14 @@ export class Archives {
     const key = downloadKey(repository, archive);
     const running = this.#inFlight.get(key);
     if (running !== undefined) return { blob: await running, fetched: true };
-    this.#failures.throwRemembered(key);
-    const download = this.#download(repository, archive);
+    const { elsewhere } = this.#options;
+    if (elsewhere === undefined) this.#failures.throwRemembered(key);
+    const download = (elsewhere ?? this.#download.bind(this))(repository, archive);
     this.#inFlight.set(key, download);
     try {
       return { blob: await download, fetched: true };
     } catch (error) {
-      this.#failures.remember(key, error);
+      if (elsewhere === undefined) this.#failures.remember(key, error);
       throw error;
     } finally {
       this.#inFlight.delete(key);
