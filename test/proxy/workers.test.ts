@@ -2,14 +2,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { type CommandMirror, commandMirror } from '../support/command-mirror.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type CommandMirror, commandMirror, startCommandMirror } from '../support/command-mirror.ts';
 import { cachePath } from '../support/mirror-fixture.ts';
 import { RawConnection, requestText } from '../support/raw-client.ts';
 import { runSerai, type ServingCommand, startSerai } from '../support/serai-command.ts';
 import { connectToEach, workersOf } from '../support/worker-processes.ts';
 
-const TOML = 'workers = 3\n[repository.default]\nupstream = "UPSTREAM"\n';
+const TOML = 'workers = 2\n[repository.default]\nupstream = "UPSTREAM"\n';
 
 interface Running {
   readonly mirror: CommandMirror;
@@ -17,15 +17,13 @@ interface Running {
   readonly port: number;
   path(id: string): string;
   workers(): readonly number[];
+  end(): Promise<void>;
 }
 
 async function start(...ids: readonly string[]): Promise<Running> {
-  const mirror = await commandMirror(TOML);
+  const mirror = await startCommandMirror(TOML);
   for (const id of ids) await mirror.upstream.publish(id);
   const serai = await startSerai(['--config', mirror.config], { cwd: mirror.folder });
-  onTestFinished(async () => {
-    if (serai.process.exitCode === null) await serai.stop();
-  });
   await serai.line('synced default: published');
   return {
     mirror,
@@ -33,7 +31,18 @@ async function start(...ids: readonly string[]): Promise<Running> {
     port: Number(new URL(serai.address).port),
     path: (id) => cachePath('sha256', mirror.upstream.sha256(id)),
     workers: () => workersOf(serai.process.pid),
+    end: async () => {
+      if (serai.process.exitCode === null) await serai.stop();
+      await mirror.remove();
+    },
   };
+}
+
+/** As `start`, and ended with the test that is running. */
+async function startForTest(): Promise<Running> {
+  const running = await start('a.1');
+  onTestFinished(() => running.end());
+  return running;
 }
 
 function gate(): { readonly open: () => void; readonly opened: () => Promise<void> } {
@@ -41,15 +50,24 @@ function gate(): { readonly open: () => void; readonly opened: () => Promise<voi
   return { open: resolve, opened: () => promise };
 }
 
-describe.skipIf(process.platform !== 'linux')('workers = 3', () => {
-  test('all answer: index, archives, pages; the address is told once', async () => {
-    const { serai, port, path, workers } = await start('a.1');
-    expect(workers()).toHaveLength(3);
+describe.skipIf(process.platform !== 'linux')('all workers', () => {
+  let running: Running;
+
+  beforeAll(async () => {
+    running = await start('all.1', 'a.1', 'b.1', 'c.1', 'bad.1', 'denied.1');
+    running.mirror.upstream.tamper('bad.1');
+  });
+
+  afterAll(() => running.end());
+
+  test('answer: index, archives, pages; the address is told once', async () => {
+    const { serai, port, path, workers } = running;
+    expect(workers()).toHaveLength(2);
     const connections = await connectToEach(port, workers());
     const answers: string[] = [];
     for (const connection of connections) {
       const seen: unknown[] = [];
-      for (const asked of ['/index.tar.gz', path('a.1'), '/readyz', '/', '/nothing']) {
+      for (const asked of ['/index.tar.gz', path('all.1'), '/readyz', '/', '/nothing']) {
         const { status, body, headers } = await connection.get(asked);
         seen.push([status, headers.etag ?? body.toString()]);
       }
@@ -60,19 +78,21 @@ describe.skipIf(process.platform !== 'linux')('workers = 3', () => {
     expect(serai.lines.filter((line) => line.includes(' on http://'))).toHaveLength(1);
   });
 
-  test('200 who miss an archive at once, in all of them, make one request upstream', async () => {
-    const { mirror, port, path, workers } = await start('a.1', 'b.1', 'c.1');
+  test('have 200 clients who miss an archive at once, and make one request upstream for each archive', async () => {
+    const { mirror, port, path, workers } = running;
     const held = gate();
     mirror.upstream.delay('/archives/', held.opened);
+    const before = mirror.upstream.requests('/archives/');
     const each = await connectToEach(port, workers());
-    const many = await Promise.all(Array.from({ length: 197 }, () => RawConnection.open(port)));
+    const many = await Promise.all(Array.from({ length: 198 }, () => RawConnection.open(port)));
     const connections = [...each, ...many];
     for (const connection of connections) connection.send(requestText('GET', path('a.1')));
     const others = await Promise.all(['b.1', 'c.1'].map(() => connectToEach(port, workers())));
     for (const [index, id] of ['b.1', 'c.1'].entries())
       for (const connection of others[index] ?? []) connection.send(requestText('GET', path(id)));
-    await expect.poll(() => mirror.upstream.requests('/archives/')).toBe(3);
+    await expect.poll(() => mirror.upstream.requests('/archives/')).toBe(before + 3);
     held.open();
+    mirror.upstream.delay('/archives/', undefined);
     const bodies = await Promise.all(
       [...connections, ...others.flat()].map(async (connection) => {
         const { status, body } = await connection.response();
@@ -86,35 +106,36 @@ describe.skipIf(process.platform !== 'linux')('workers = 3', () => {
   });
 
   test('a failed download is remembered for all of them', async () => {
-    const { mirror, port, path, workers } = await start('a.1');
-    mirror.upstream.tamper('a.1');
+    const { mirror, port, path, workers } = running;
     const connections = await connectToEach(port, workers());
     for (const connection of connections) {
-      const { status, body } = await connection.get(path('a.1'));
+      const { status, body } = await connection.get(path('bad.1'));
       expect(status).toBe(404);
       expect(body.toString()).toContain('could not be had from 1 source');
       connection.close();
     }
-    expect(mirror.upstream.requests('/archives/a.1')).toBe(1);
+    expect(mirror.upstream.requests('/archives/bad.1')).toBe(1);
   });
 
   test('a denial holds in each of them from its next request on', async () => {
-    const { mirror, port, path, workers } = await start('a.1', 'b.1');
+    const { mirror, port, path, workers } = running;
     const connections = await connectToEach(port, workers());
     for (const connection of connections) {
-      expect((await connection.get(path('a.1'))).status).toBe(200);
-      expect((await connection.get(path('a.1'))).status).toBe(200);
+      expect((await connection.get(path('denied.1'))).status).toBe(200);
+      expect((await connection.get(path('denied.1'))).status).toBe(200);
     }
-    await mirror.run(['deny', 'a', '--reason', 'a test']);
+    await mirror.run(['deny', 'denied', '--reason', 'a test']);
     for (const connection of connections) {
-      expect((await connection.get(path('a.1'))).status).toBe(404);
-      expect((await connection.get(path('b.1'))).status).toBe(200);
+      expect((await connection.get(path('denied.1'))).status).toBe(404);
+      expect((await connection.get(path('all.1'))).status).toBe(200);
       connection.close();
     }
   });
+});
 
+describe.skipIf(process.platform !== 'linux')('two workers', () => {
   test('one that is killed is replaced, and the others and a download under way are not disturbed', async () => {
-    const { mirror, serai, port, path, workers } = await start('a.1');
+    const { mirror, serai, port, path, workers } = await startForTest();
     const held = gate();
     mirror.upstream.delay('/archives/', held.opened);
     const before = workers();
@@ -127,7 +148,7 @@ describe.skipIf(process.platform !== 'linux')('workers = 3', () => {
     process.kill(victim, 'SIGKILL');
     await lost.ended();
     await serai.line('a worker died');
-    await expect.poll(() => workers().length).toBe(3);
+    await expect.poll(() => workers().length).toBe(2);
     expect(workers()).not.toContain(victim);
     held.open();
     for (const connection of left) expect((await connection.response()).status).toBe(200);
@@ -138,7 +159,7 @@ describe.skipIf(process.platform !== 'linux')('workers = 3', () => {
   });
 
   test('SIGTERM, told to all of them, lets answers under way end, downloads too, and exits 0', async () => {
-    const { mirror, serai, port, path, workers } = await start('a.1');
+    const { mirror, serai, port, path, workers } = await startForTest();
     const held = gate();
     mirror.upstream.delay('/archives/', held.opened);
     const pids = workers();
@@ -156,7 +177,7 @@ describe.skipIf(process.platform !== 'linux')('workers = 3', () => {
   });
 
   test('a second signal ends at once', async () => {
-    const { mirror, serai, port, path, workers } = await start('a.1');
+    const { mirror, serai, port, path, workers } = await startForTest();
     const held = gate();
     onTestFinished(held.open);
     mirror.upstream.delay('/archives/', held.opened);
@@ -171,7 +192,7 @@ describe.skipIf(process.platform !== 'linux')('workers = 3', () => {
   });
 
   test('an address that is taken is told once, with exit code 2', async () => {
-    const { serai, mirror } = await start('a.1');
+    const { serai, mirror } = await startForTest();
     const other = await mkdtemp(join(tmpdir(), 'serai-workers-'));
     onTestFinished(() => rm(other, { recursive: true, force: true }));
     const listen = new URL(serai.address).host;
