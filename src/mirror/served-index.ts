@@ -4,10 +4,11 @@ import type { Config } from '../config.ts';
 import { asSeraiError, SeraiError } from '../errors.ts';
 import type { Sha256 } from '../hashes.ts';
 import type { Blobs } from '../store/blobs.ts';
-import type { Archive, Catalogue, Snapshot } from '../store/catalogue.ts';
+import type { Archive, Catalogue, Snapshot, SnapshotHead } from '../store/catalogue.ts';
 import { Gate } from './archives/gate.ts';
 import { measureIndex, readIndex } from './index/index-file.ts';
 import { withoutVersions } from './index/reduced-index.ts';
+import { readWholeIndex } from './index/whole-index.ts';
 import { Denials, type DeniedVersions } from './policy/denied-versions.ts';
 import { decodeSummary, type Summary } from './report/summary.ts';
 
@@ -15,7 +16,7 @@ import { decodeSummary, type Summary } from './report/summary.ts';
 const PAST_BYTES = 32 * 1024 * 1024;
 
 export interface ServedIndex {
-  readonly snapshot: Snapshot;
+  readonly snapshot: SnapshotHead;
   readonly summary: Summary;
   /** The whole index.tar.gz. */
   readonly index: Buffer;
@@ -34,7 +35,7 @@ export interface ServedIndexesOptions {
 
 /** A present snapshot that cannot be read back. */
 interface Broken {
-  readonly snapshot: Snapshot;
+  readonly snapshot: SnapshotHead;
   readonly error: SeraiError;
 }
 
@@ -95,7 +96,7 @@ export class ServedIndexes {
   look(): Promise<void> {
     return this.#refreshes.run(async () => {
       for (const repository of this.#options.repositories) {
-        const snapshot = await this.#options.catalogue.currentSnapshot(repository);
+        const snapshot = await this.#options.catalogue.currentHead(repository);
         const broken = this.#broken.get(repository)?.snapshot;
         if (snapshot !== undefined && (broken === undefined || !isSame(broken, snapshot)))
           await this.#takeUp(repository, snapshot);
@@ -104,18 +105,18 @@ export class ServedIndexes {
   }
 
   async #refresh(repository: string): Promise<boolean> {
-    const snapshot = await this.#options.catalogue.currentSnapshot(repository);
+    const snapshot = await this.#options.catalogue.currentHead(repository);
     return snapshot !== undefined && (await this.#takeUp(repository, snapshot));
   }
 
-  async #takeUp(repository: string, snapshot: Snapshot): Promise<boolean> {
+  async #takeUp(repository: string, snapshot: SnapshotHead): Promise<boolean> {
     const standing = this.#current.get(repository)?.snapshot;
     if (standing !== undefined && isSame(standing, snapshot)) {
       this.#broken.delete(repository);
       return false;
     }
     try {
-      this.#current.set(repository, await this.#read(snapshot));
+      this.#current.set(repository, await this.#readWhole(repository, snapshot));
       this.#broken.delete(repository);
     } catch (error) {
       const known = this.#broken.get(repository)?.snapshot;
@@ -176,12 +177,21 @@ export class ServedIndexes {
   ): Promise<ServedIndex | undefined> {
     const snapshot = await this.#options.catalogue.snapshot(repository, id);
     if (snapshot === undefined) return undefined;
-    const served = await this.#read(snapshot, denied);
+    const served = denied.none
+      ? await this.#readWhole(repository, snapshot)
+      : await this.#readReduced(snapshot, denied);
     this.#past.set(key, served);
     return served;
   }
 
-  async #read(snapshot: Snapshot, denied?: DeniedVersions): Promise<ServedIndex> {
+  async #readWhole(repository: string, snapshot: SnapshotHead): Promise<ServedIndex> {
+    const { catalogue, blobs } = this.#options;
+    const places = await catalogue.places(repository, snapshot.id);
+    const index = await readWholeIndex(snapshot, places, blobs);
+    return servedAs(snapshot, index, snapshot.sha256);
+  }
+
+  async #readReduced(snapshot: Snapshot, denied: DeniedVersions): Promise<ServedIndex> {
     const { catalogue, blobs } = this.#options;
     const byKey = await catalogue.pieces(snapshot.pieces);
     const pieces = snapshot.pieces.map((key) => {
@@ -196,22 +206,19 @@ export class ServedIndexes {
         `the stored index of snapshot ${snapshot.id} does not have the hash it was published with`,
       );
     }
-    const parts =
-      denied === undefined || denied.none
-        ? whole
-        : await withoutVersions(pieces, whole, denied.denies, this.#options);
-    return {
-      snapshot,
-      summary: decodeSummary(snapshot.summary),
-      index: Buffer.concat(parts),
-      sha256: parts === whole ? snapshot.sha256 : measureIndex(parts).sha256,
-      repo: Buffer.from(snapshot.repo, 'latin1'),
-    };
+    const parts = await withoutVersions(pieces, whole, denied.denies, this.#options);
+    const { sha256 } = parts === whole ? snapshot : measureIndex(parts);
+    return servedAs(snapshot, Buffer.concat(parts), sha256);
   }
 }
 
+function servedAs(snapshot: SnapshotHead, index: Buffer, sha256: Sha256): ServedIndex {
+  const repo = Buffer.from(snapshot.repo, 'latin1');
+  return { snapshot, summary: decodeSummary(snapshot.summary), index, sha256, repo };
+}
+
 /** A snapshot may be published again: with its lost bytes made anew, or after another one. */
-function isSame(standing: Snapshot, found: Snapshot): boolean {
+function isSame(standing: SnapshotHead, found: SnapshotHead): boolean {
   return (
     standing.id === found.id &&
     standing.sha256 === found.sha256 &&

@@ -73,6 +73,12 @@ export interface Snapshot {
   readonly summary: string;
 }
 
+/** A snapshot without the list of its pieces: of all that is known of one, 1,200 names take the time. */
+export type SnapshotHead = Omit<Snapshot, 'pieces'>;
+
+/** Where a piece's deflated bytes lie, without its name. */
+export type PiecePlace = Omit<Piece, 'key'>;
+
 export interface Publication {
   readonly repository: string;
   readonly snapshot: Snapshot;
@@ -207,6 +213,10 @@ export interface Catalogue {
    * what was read from the current snapshot stands while it is the same. Undefined before the first.
    */
   currentPublication(repository: string): Promise<number | undefined>;
+  /** As `currentSnapshot`, a fraction of its cost: asked whenever another connection has written anything. */
+  currentHead(repository: string): Promise<SnapshotHead | undefined>;
+  /** Where the pieces of a snapshot that this repository published lie, in the order of the tar. */
+  places(repository: string, id: Sha256): Promise<readonly PiecePlace[]>;
   /** A snapshot that this repository once published. */
   snapshot(repository: string, id: Sha256): Promise<Snapshot | undefined>;
   /** By publication, the last one first, whatever the clock said. */

@@ -2,11 +2,36 @@
 import type Database from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
 import { SeraiError } from '../errors.ts';
-import type { Piece, PieceContent } from './catalogue.ts';
+import type { Piece, PieceContent, PiecePlace } from './catalogue.ts';
 import { integerIn, integersIn, type Row, sha256In, textIn, textListIn } from './rows.ts';
 
 /** Of present trees and a few past ones. */
 const LISTS_KEPT = 8;
+/** Where each piece of a snapshot lies; a row for each. */
+export const PIECE_PLACES = `
+  SELECT piece.blob, piece."offset", piece.length, piece.raw_length, piece.crc32
+  FROM snapshot JOIN repository ON repository.id = snapshot.repository
+    JOIN json_each(snapshot.pieces) AS item LEFT JOIN piece ON piece.id = item.value
+  WHERE repository.name = ? AND snapshot.id = ? ORDER BY item.key`;
+
+/** A row of `PIECE_PLACES`; throws `store-corrupt` when the piece is not there any more. */
+export function placeIn(row: Row, owner: string): PiecePlace {
+  if (row.blob === null) throw missing(owner);
+  return {
+    blob: sha256In(row, 'blob'),
+    offset: integerIn(row, 'offset'),
+    length: integerIn(row, 'length'),
+    rawLength: integerIn(row, 'raw_length'),
+    crc32: integerIn(row, 'crc32'),
+  };
+}
+
+function missing(owner: string): SeraiError {
+  return new SeraiError(
+    'store-corrupt',
+    `pieces of ${owner} are missing from the catalogue; put back a backup, or publish it again`,
+  );
+}
 
 /** Each statement takes keys as a JSON array: one for all pieces of a tree, not one for each. */
 export class PieceTable {
@@ -81,12 +106,7 @@ export class PieceTable {
     if (known !== undefined) return known;
     const count = integersIn(row, 'pieces').length;
     const keys = textListIn(this.#keys.get(text) ?? {}, 'piece_keys');
-    if (keys.length !== count) {
-      throw new SeraiError(
-        'store-corrupt',
-        `pieces of ${owner} are missing from the catalogue; put back a backup, or publish it again`,
-      );
-    }
+    if (keys.length !== count) throw missing(owner);
     this.#lists.set(text, keys);
     return keys;
   }
@@ -110,10 +130,6 @@ function byKey<Value>(rows: readonly Row[], read: (row: Row) => Value): Readonly
 function toPiece(row: Row): Piece {
   return {
     key: textIn(row, 'key'),
-    blob: sha256In(row, 'blob'),
-    offset: integerIn(row, 'offset'),
-    length: integerIn(row, 'length'),
-    rawLength: integerIn(row, 'raw_length'),
-    crc32: integerIn(row, 'crc32'),
+    ...placeIn(row, 'a tree'),
   };
 }

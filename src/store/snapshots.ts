@@ -1,8 +1,8 @@
 /** The snapshots that were published, the greatest publication of each repository being the current one. */
 import type Database from 'better-sqlite3';
 import type { Sha256 } from '../hashes.ts';
-import type { Snapshot } from './catalogue.ts';
-import type { PieceTable } from './pieces.ts';
+import type { PiecePlace, Snapshot, SnapshotHead } from './catalogue.ts';
+import { PIECE_PLACES, type PieceTable, placeIn } from './pieces.ts';
 import { integerIn, optionalTextIn, type Row, sha256In, textIn } from './rows.ts';
 
 const SELECT_SNAPSHOT = `
@@ -14,6 +14,8 @@ export class SnapshotTable {
   readonly #pieces: PieceTable;
   readonly #newest: Database.Statement<[string, number], Row>;
   readonly #publication: Database.Statement<[string], Row>;
+  readonly #head: Database.Statement<[string], Row>;
+  readonly #places: Database.Statement<[string, string], Row>;
   readonly #byId: Database.Statement<[string, string], Row>;
   readonly #save: Database.Statement<[Row]>;
 
@@ -24,6 +26,12 @@ export class SnapshotTable {
       `SELECT snapshot.publication FROM snapshot JOIN repository ON repository.id = snapshot.repository
        WHERE repository.name = ? ORDER BY snapshot.publication DESC LIMIT 1`,
     );
+    this.#head = database.prepare(
+      `SELECT snapshot.id, published_at, commit_id, size, snapshot.sha256, repo, summary
+       FROM snapshot JOIN repository ON repository.id = snapshot.repository
+       WHERE repository.name = ? ORDER BY snapshot.publication DESC LIMIT 1`,
+    );
+    this.#places = database.prepare(PIECE_PLACES);
     this.#byId = database.prepare(`${SELECT_SNAPSHOT} AND snapshot.id = ?`);
     this.#save = database.prepare(
       `INSERT OR REPLACE INTO snapshot
@@ -41,6 +49,15 @@ export class SnapshotTable {
   publication(repository: string): number | undefined {
     const row = this.#publication.get(repository);
     return row === undefined ? undefined : integerIn(row, 'publication');
+  }
+
+  head(repository: string): SnapshotHead | undefined {
+    const row = this.#head.get(repository);
+    return row === undefined ? undefined : toHead(row);
+  }
+
+  places(repository: string, id: Sha256): readonly PiecePlace[] {
+    return this.#places.all(repository, id).map((row) => placeIn(row, `the snapshot ${id}`));
   }
 
   find(repository: string, id: Sha256): Snapshot | undefined {
@@ -64,17 +81,20 @@ export class SnapshotTable {
   }
 
   #toSnapshot(row: Row): Snapshot {
-    const id = sha256In(row, 'id');
-    const commit = optionalTextIn(row, 'commit_id');
-    return {
-      id,
-      publishedAt: integerIn(row, 'published_at'),
-      ...(commit === undefined ? {} : { commit }),
-      pieces: this.#pieces.listIn(row, `the snapshot ${id}`),
-      size: integerIn(row, 'size'),
-      sha256: sha256In(row, 'sha256'),
-      repo: textIn(row, 'repo'),
-      summary: textIn(row, 'summary'),
-    };
+    const head = toHead(row);
+    return { ...head, pieces: this.#pieces.listIn(row, `the snapshot ${head.id}`) };
   }
+}
+
+function toHead(row: Row): SnapshotHead {
+  const commit = optionalTextIn(row, 'commit_id');
+  return {
+    id: sha256In(row, 'id'),
+    publishedAt: integerIn(row, 'published_at'),
+    ...(commit === undefined ? {} : { commit }),
+    size: integerIn(row, 'size'),
+    sha256: sha256In(row, 'sha256'),
+    repo: textIn(row, 'repo'),
+    summary: textIn(row, 'summary'),
+  };
 }

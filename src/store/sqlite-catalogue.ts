@@ -17,9 +17,11 @@ import type {
   LoggedEvent,
   Piece,
   PieceContent,
+  PiecePlace,
   Pin,
   Publication,
   Snapshot,
+  SnapshotHead,
   StoredFeed,
   StoredVerdict,
   SyncState,
@@ -86,6 +88,14 @@ class SqliteCatalogue implements Catalogue {
 
   currentPublication(repository: string): Promise<number | undefined> {
     return this.#read('find a snapshot', () => this.#tables.snapshots.publication(repository));
+  }
+
+  currentHead(repository: string): Promise<SnapshotHead | undefined> {
+    return this.#read('find a snapshot', () => this.#tables.snapshots.head(repository));
+  }
+
+  places(repository: string, id: Sha256): Promise<readonly PiecePlace[]> {
+    return this.#read('find pieces', () => this.#tables.snapshots.places(repository, id));
   }
 
   snapshot(repository: string, id: Sha256): Promise<Snapshot | undefined> {

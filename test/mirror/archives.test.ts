@@ -28,7 +28,7 @@ function listed(
 describe('a signed size', () => {
   async function mirrorWithSize(size: number): Promise<MirrorFixture> {
     const fixture = await mirrorOf().package('base.1', { archive: OTHER }).forTest();
-    const snapshot = fixture.mirror.served.current('default')?.snapshot;
+    const snapshot = await fixture.mirror.catalogue.currentSnapshot('default');
     if (snapshot === undefined) throw new Error('nothing was published');
     const sources = [`${fixture.upstream.address}/signed`];
     await fixture.mirror.catalogue.publish({

@@ -4,6 +4,7 @@ import type { Sha256 } from '../../src/hashes.ts';
 import { repositoryStates } from '../../src/mirror/report/repository-state.ts';
 import { ServedIndexes } from '../../src/mirror/served-index.ts';
 import type { Blobs } from '../../src/store/blobs.ts';
+import type { Catalogue } from '../../src/store/catalogue.ts';
 import { manyPackages, opamPath, repositoryOf } from '../support/tree-builder.ts';
 import { startUpstream, TestMirror } from './test-mirror.ts';
 
@@ -142,4 +143,47 @@ test('the index in memory is the one that was published, byte for byte', async (
     snapshot.sha256,
   ]);
   expect(mirror.mirror.served.current('default')?.repo.toString('latin1')).toBe(snapshot.repo);
+});
+
+describe('a publication that is taken up', () => {
+  test('is one open and as many reads as it has MiB where its pieces lie together, and asks for no facts', async () => {
+    const { mirror } = await published(['a.1', 'b.1', 'c.1']);
+    const { config, catalogue, blobs } = mirror.mirror;
+    let reads = 0;
+    const counted: Blobs = Object.create(blobs, {
+      open: {
+        value: async (id: Sha256) => {
+          const handle = await blobs.open(id);
+          return (
+            handle && {
+              ...{ id, size: handle.size, close: () => handle.close() },
+              read: (buffer: Uint8Array, position: number) => {
+                reads += 1;
+                return handle.read(buffer, position);
+              },
+            }
+          );
+        },
+      },
+    });
+    const asked: string[] = [];
+    const watched: Catalogue = new Proxy(catalogue, {
+      get: (target, name: keyof Catalogue) => {
+        asked.push(name);
+        return target[name].bind(target);
+      },
+    });
+    const served = new ServedIndexes({
+      repositories: ['default'],
+      config,
+      catalogue: watched,
+      blobs: counted,
+    });
+    expect(await served.refresh('default')).toBe(true);
+    expect(asked).toEqual(['currentHead', 'places']);
+    expect(reads).toBe(1);
+    await served.look();
+    expect(asked.slice(2)).toEqual(['currentHead']);
+    expect(reads).toBe(1);
+  });
 });

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { SyncThread } from '../../src/mirror/sync/sync-thread.ts';
@@ -62,6 +64,22 @@ describe('a sync in the thread', () => {
     await thread.sync('default');
     const [own, all] = [process.threadCpuUsage(ownBefore), process.cpuUsage(allBefore)];
     expect(own.user + own.system).toBeLessThan((all.user + all.system) / 2);
+  });
+
+  test.skipIf(process.platform !== 'linux' || getPriority() > 0)('gives way to this thread', async () => {
+    const upstream = await startUpstream();
+    upstream.serveIndex(repositoryOf('a.1'));
+    const thread = await startThread({ default: upstream.url });
+    const niceness = (task: string): number => {
+      const stat = readFileSync(`/proc/self/task/${task}/stat`, 'latin1');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+    };
+    const before = readdirSync('/proc/self/task');
+    await thread.sync('default');
+    const own = /[0-9]+$/.exec(readlinkSync('/proc/thread-self'))?.[0] ?? '';
+    expect(niceness(own)).toBe(getPriority());
+    const fresh = readdirSync('/proc/self/task').filter((task) => !before.includes(task));
+    expect(fresh.map(niceness)).toContain(10);
   });
 
   test('is seen by a mirror of this thread, and knows what it did when the next one comes', async () => {

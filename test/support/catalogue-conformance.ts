@@ -78,6 +78,13 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
       for (const reader of [catalogue, other]) {
         expect(await reader.currentSnapshot('default')).toEqual(publication.snapshot);
         expect(await reader.snapshot('default', publication.snapshot.id)).toEqual(publication.snapshot);
+        const { pieces, ...head } = publication.snapshot;
+        expect(await reader.currentHead('default')).toEqual(head);
+        const places = publication.pieces.map(({ key, facts: _facts, ...place }) => [key, place] as const);
+        expect(await reader.places('default', head.id)).toEqual(
+          pieces.map((key) => new Map(places).get(key)),
+        );
+        expect(await reader.places('other', head.id)).toEqual([]);
         expect(await reader.pieces([...publication.snapshot.pieces, 'unknown'])).toEqual(
           new Map(publication.pieces.map((piece) => [piece.key, placeOf(piece)])),
         );

@@ -20,7 +20,7 @@ export type FindCaches = (repository: string, checksums: readonly Checksum[]) =>
 /** Reads each publication's summary once, however many archives are asked for. */
 export function findCaches(
   config: Config,
-  catalogue: Pick<Catalogue, 'currentSnapshot' | 'currentPublication' | 'listed'>,
+  catalogue: Pick<Catalogue, 'currentHead' | 'currentPublication' | 'listed'>,
 ): FindCaches {
   const known = new Map<string, { readonly publication: number; readonly mirrors: readonly string[] }>();
 
@@ -30,7 +30,7 @@ export function findCaches(
     const before = known.get(name);
     if (before?.publication === publication) return before.mirrors;
     // Asked for after the number: of what is published between the two, the number is read anew the next time.
-    const snapshot = await catalogue.currentSnapshot(name);
+    const snapshot = await catalogue.currentHead(name);
     const mirrors = snapshot === undefined ? [] : decodeSummary(snapshot.summary).archiveMirrors;
     known.set(name, { publication, mirrors });
     return mirrors;

@@ -6,10 +6,13 @@ import { hash } from 'node:crypto';
 import { SeraiError } from '../../errors.ts';
 import type { Sha256 } from '../../hashes.ts';
 import type { Blobs } from '../../store/blobs.ts';
-import type { Piece } from '../../store/catalogue.ts';
+import type { PiecePlace } from '../../store/catalogue.ts';
 
 /** The bytes of each piece, in the order given. Throws `store-corrupt` when a blob is gone or damaged. */
-export async function readPieces(blobs: Blobs, pieces: readonly Piece[]): Promise<Buffer[]> {
+export async function readPieces(
+  blobs: Blobs,
+  pieces: readonly Pick<PiecePlace, 'blob' | 'offset' | 'length'>[],
+): Promise<Buffer[]> {
   const indexesByBlob = new Map<Sha256, number[]>();
   for (const [index, piece] of pieces.entries()) {
     const indexes = indexesByBlob.get(piece.blob);

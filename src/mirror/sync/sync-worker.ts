@@ -6,10 +6,12 @@ import { asSeraiError } from '../../errors.ts';
 import { type Mirror, openMirror } from '../mirror.ts';
 import { RepositorySync, type SyncReport } from './sync.ts';
 import type { SyncDone, ToMain, ToWorker } from './sync-thread.ts';
+import { giveWay } from './thread-priority.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('sync-worker.ts is started as a worker thread only');
 
+giveWay();
 const config: Config = workerData;
 const syncs = new Map<string, RepositorySync>();
 const stop = new AbortController();
