@@ -181,7 +181,7 @@ describe('looking at the store', () => {
     expect(listed).not.toHaveBeenCalled();
   });
 
-  test.each(['version', 'currentSnapshot'] as const)(
+  test.each(['version', 'currentHead'] as const)(
     'when %s fails: 503 for the index and 404 for archives, with the reason, and pages as ever',
     async (method) => {
       const fixture = await mirrorOf().package('hello.1', { archive: SMALL }).forTest();
@@ -216,14 +216,14 @@ describe('looking at the store', () => {
     await fixture.get(fixture.path('bad.1'));
     const other = await fixture.other();
     await other.deny('bad');
-    const pieces = vi.spyOn(fixture.mirror.catalogue, 'pieces').mockResolvedValue(new Map());
+    const places = vi.spyOn(fixture.mirror.catalogue, 'places').mockResolvedValue([]);
     const answer = await fixture.get('/index.tar.gz');
     expect([answer.status, answer.body.toString()]).toEqual([
       503,
       expect.stringContaining('cannot be read back'),
     ]);
     expect((await fixture.get(fixture.path('bad.1'))).status).toBe(404);
-    pieces.mockRestore();
+    places.mockRestore();
     await fixture.mirror.served.refresh('default');
     expect(await versionsIn(await fixture.get('/index.tar.gz'))).toEqual(['good.1']);
   });
