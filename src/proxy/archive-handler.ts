@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SeraiError } from '../errors.ts';
 import { type Checksum, type Sha256, showChecksum } from '../hashes.ts';
 import type { Limits } from '../limits.ts';
-import type { Archives } from '../mirror/archives/archives.ts';
+import type { Archives, FoundArchive } from '../mirror/archives/archives.ts';
 import type { BlobKeepers } from '../mirror/archives/damaged-blobs.ts';
 import { Gate } from '../mirror/archives/gate.ts';
 import type { ServedIndexes } from '../mirror/served-index.ts';
@@ -96,6 +96,7 @@ export class ArchiveHandler {
       const found =
         (await archives.find(listed)) ?? (await this.#fetch(repository, listed, request, response));
       if (found === undefined || response.destroyed) return;
+      if (found.measured === true) this.#verified.trust(found.blob);
       if (await this.#send({ path, generation }, found.blob, request, response)) return;
     }
     sendText(request, response, 404, `${showChecksum(checksum)} could not be read back; try again later`);
@@ -107,7 +108,7 @@ export class ArchiveHandler {
     listed: readonly ListedArchive[],
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<{ readonly blob: Sha256 } | undefined> {
+  ): Promise<FoundArchive | undefined> {
     const { archives, clock, limits, waiting, report } = this.#options;
     const patience = new AbortController();
     waiting(request, true);
@@ -163,7 +164,8 @@ export class ArchiveHandler {
       return false;
     }
     try {
-      if (!this.#isLoaded(handle)) return await this.#sendFromDisk(asked, handle, request, response);
+      if (!this.#isLoaded(asked.path, handle))
+        return await this.#sendFromDisk(asked, handle, request, response);
       const loaded = await this.#load(handle);
       return loaded !== undefined && (await this.#sendFirst(asked, loaded, request, response));
     } finally {
@@ -172,13 +174,13 @@ export class ArchiveHandler {
   }
 
   /**
-   * A small blob is loaded when it is asked for, a large one when it was sent before. While clients hold too much in
+   * A small blob is loaded when it is asked for, a large one when this path was answered with it before. While clients hold too much in
    * memory, none is.
    */
-  #isLoaded({ id, size }: BlobHandle): boolean {
+  #isLoaded(path: string, { id, size }: BlobHandle): boolean {
     if (this.#options.slow.full) return false;
     if (size <= SMALL_BLOB_BYTES) return true;
-    return !this.#loadsLarge && this.#verified.trusts(id) && this.#hot.wantsLarge(size);
+    return !this.#loadsLarge && this.#hot.idAt(path) === id && this.#hot.wantsLarge(size);
   }
 
   /** Verified and read into memory once for all who ask at the same time; undefined when it is damaged. */

@@ -28,7 +28,7 @@ const toWorkerSchema = z.discriminatedUnion('kind', [
     /** As `configSchema` made it in the primary process, so that it is not read twice. */
     config: z.custom<Config>((value) => typeof value === 'object' && value !== null),
   }),
-  z.strictObject({ kind: z.literal('obtained'), request, blob: sha256 }),
+  z.strictObject({ kind: z.literal('obtained'), request, blob: sha256, measured: z.boolean() }),
   z.strictObject({ kind: z.literal('not-obtained'), request, failure }),
   z.strictObject({ kind: z.literal('drain') }),
 ]);

@@ -5,14 +5,14 @@
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { asSeraiError, type SeraiError } from '../errors.ts';
-import type { Sha256 } from '../hashes.ts';
+import type { FoundArchive } from '../mirror/archives/archives.ts';
 import { type Mirror, openMirror } from '../mirror/mirror.ts';
 import type { ListedArchive } from '../store/catalogue.ts';
 import { type Listening, startListening } from './listening.ts';
 import { errorOf, failureOf, parseToWorker, type ToPrimary } from './worker-messages.ts';
 
 interface Waiting {
-  readonly resolve: (blob: Sha256) => void;
+  readonly resolve: (found: FoundArchive) => void;
   readonly reject: (error: SeraiError) => void;
 }
 
@@ -29,7 +29,7 @@ function report(error: SeraiError): void {
   send({ kind: 'report', failure: failureOf(error) });
 }
 
-function obtain(repository: string, archive: ListedArchive): Promise<Sha256> {
+function obtain(repository: string, archive: ListedArchive): Promise<FoundArchive> {
   const [checksum] = archive.checksums;
   const request = ++requests;
   return new Promise((resolve, reject) => {
@@ -74,7 +74,7 @@ process.on('message', (received: unknown) => {
       started.catch(refuse);
       break;
     case 'obtained':
-      take(message.request)?.resolve(message.blob);
+      take(message.request)?.resolve({ blob: message.blob, measured: message.measured, fetched: true });
       break;
     case 'not-obtained':
       take(message.request)?.reject(errorOf(message.failure));

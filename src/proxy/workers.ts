@@ -148,11 +148,11 @@ export class Workers {
   async #obtain({ request, repository, archive, checksum }: Obtain): Promise<ToWorker> {
     try {
       const listed = await this.#archives.listed(repository, checksum);
-      const { blob } = await this.#archives.obtain(
+      const { blob, measured = false } = await this.#archives.obtain(
         repository,
         listed.filter(({ id }) => id === archive),
       );
-      return { kind: 'obtained', request, blob };
+      return { kind: 'obtained', request, blob, measured };
     } catch (error) {
       const failure = failureOf(asSeraiError(error, 'internal', 'obtaining an archive'));
       return { kind: 'not-obtained', request, failure };

@@ -1,7 +1,9 @@
 /** HOSTILE 22, over real connections: archives that are fetched while clients wait for them. */
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { describe, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
 import { bytes, heldBeforeLastByte, inTurn, status, truncated } from '../support/archive-upstream.ts';
 import { expectNothingKept, kept } from '../support/kept-archives.ts';
 import { cachePath, hexOf, mirrorOf, sampleBytes } from '../support/mirror-fixture.ts';
@@ -179,5 +181,32 @@ describe('every listed hash is verified before the first byte of a 200', () => {
     expect((await fixture.get(fixture.path('old.1', 'md5'))).body.equals(BYTES)).toBe(true);
     // The bytes are in the store, and yet no snapshot lists this hash.
     expect((await fixture.get(fixture.path('old.1', 'sha256'))).status).toBe(404);
+  });
+});
+
+describe('what a miss has measured', () => {
+  const LARGE = sampleBytes(1024 * 1024 + 300_000, 3);
+
+  test.each([[{}], [{ Range: 'bytes=5-9' }]])('is not measured again to be sent: %j', async (headers) => {
+    const fixture = await mirrorOf().package('large.1', { archive: LARGE }).forTest();
+    const digest = vi.spyOn(fixture.mirror.blobs, 'digest');
+    const [start, end] = 'Range' in headers ? [5, 10] : [0, LARGE.length];
+    const { body } = await fixture.get(fixture.path('large.1'), headers);
+    expect(body.equals(LARGE.subarray(start, end))).toBe(true);
+    const part = await fixture.get(fixture.path('large.1'), { Range: 'bytes=0-0' });
+    expect(part.status).toBe(206);
+    expect(digest).not.toHaveBeenCalled();
+  });
+
+  test('is not what a file holds that lay there before', async () => {
+    const fixture = await mirrorOf().package('large.1', { archive: LARGE }).forTest();
+    const hex = hexOf('sha256', LARGE);
+    const spoilt = Buffer.from(LARGE);
+    spoilt[7] = (spoilt[7] ?? 0) ^ 1;
+    await writeFile(join(fixture.folder, 'data', 'blobs', 'sha256', hex.slice(0, 2), hex), spoilt);
+    const { status, body } = await fixture.get(fixture.path('large.1'), { Range: 'bytes=5-9' });
+    expect(status).toBe(206);
+    expect(body.equals(LARGE.subarray(5, 10))).toBe(true);
+    expect(fixture.upstream.requests('/archives/large.1')).toBe(2);
   });
 });

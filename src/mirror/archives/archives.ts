@@ -5,7 +5,14 @@
  */
 import type { Clock } from '../../clock.ts';
 import { reasonOf, SeraiError } from '../../errors.ts';
-import { type Checksum, HASH_KINDS, type HashKind, type Sha256, showChecksum } from '../../hashes.ts';
+import {
+  type Checksum,
+  HASH_KINDS,
+  type HashKind,
+  parseSha256,
+  type Sha256,
+  showChecksum,
+} from '../../hashes.ts';
 import type { Limits } from '../../limits.ts';
 import type { Blobs, StoredBlob } from '../../store/blobs.ts';
 import type { Archive, Catalogue, ListedArchive } from '../../store/catalogue.ts';
@@ -40,17 +47,19 @@ export interface ArchivesOptions {
 }
 
 /** Rejects with the other process's SeraiError; what failed is remembered there alone. */
-export type ObtainElsewhere = (repository: string, archive: ListedArchive) => Promise<Sha256>;
+export type ObtainElsewhere = (repository: string, archive: ListedArchive) => Promise<FoundArchive>;
 
 export interface FoundArchive {
   readonly blob: Sha256;
   /** Whether it had to be downloaded, by this call or by another at the same time. */
   readonly fetched: boolean;
+  /** Its bytes were measured just now, on their way into the store. */
+  readonly measured?: boolean;
 }
 
 export class Archives {
   readonly #options: ArchivesOptions;
-  readonly #inFlight = new Map<string, Promise<Sha256>>();
+  readonly #inFlight = new Map<string, Promise<FoundArchive>>();
   readonly #failures: FailureMemory;
   readonly #all: Gate;
   /** Downloads that are under way or being kept: a disk that is slower than the network makes them wait. */
@@ -120,13 +129,13 @@ export class Archives {
     if (found !== undefined) return found;
     const key = downloadKey(repository, archive);
     const running = this.#inFlight.get(key);
-    if (running !== undefined) return { blob: await running, fetched: true };
+    if (running !== undefined) return running;
     const { elsewhere } = this.#options;
     if (elsewhere === undefined) this.#failures.throwRemembered(key);
     const download = (elsewhere ?? this.#download.bind(this))(repository, archive);
     this.#inFlight.set(key, download);
     try {
-      return { blob: await download, fetched: true };
+      return await download;
     } catch (error) {
       if (elsewhere === undefined) this.#failures.remember(key, error);
       throw error;
@@ -175,13 +184,14 @@ export class Archives {
     return whole;
   }
 
-  async #download(repository: string, archive: ListedArchive): Promise<Sha256> {
+  async #download(repository: string, archive: ListedArchive): Promise<FoundArchive> {
     const related = await this.#options.catalogue.related(archive.checksums);
     // Another download may have ended between this one's look and its turn.
     const done = await this.find(
       related.filter((other) => other.id === archive.id && other.blob !== undefined),
     );
-    if (done !== undefined) return done.blob;
+    if (done !== undefined) return done;
+    const measured = await this.#isAbsent(archive);
     const addresses = await this.#addresses(repository, archive);
     const tried: string[] = [];
     let last: SeraiError | undefined;
@@ -189,7 +199,7 @@ export class Archives {
       try {
         const blob = await this.#fetchFrom(address, archive, related);
         await this.#record(blob, [archive, ...related]);
-        return blob.id;
+        return { blob: blob.id, measured, fetched: true };
       } catch (error) {
         if (!isOfTheSource(error)) throw error;
         const reason = reasonOf(error);
@@ -201,6 +211,13 @@ export class Archives {
     const name = archive.checksums.map((checksum) => showChecksum(checksum)).join(' ');
     const message = `archive ${name} could not be had from ${tried.length} source${tried.length === 1 ? '' : 's'}`;
     throw new SeraiError(last?.code ?? 'not-found', [message, ...tried].join('\n  '), { cause: last });
+  }
+
+  /** Whether there is certainly no file that a download would leave as it is, unmeasured. */
+  async #isAbsent({ checksums }: Archive): Promise<boolean> {
+    const known = checksums.find(({ kind }) => kind === 'sha256');
+    const id = known && parseSha256(known.hex);
+    return id !== undefined && (await this.#options.blobs.size(id)) === undefined;
   }
 
   /** Each once, in the order to try. */
