@@ -75,14 +75,13 @@ export class AnswerParser {
     this.#header += text;
     if (this.#header.length > HEADER_BYTES) throw unexpected(this.#header);
     if (end < 0) return piece.length;
-    const [, oid, missing, type = '', digits] = HEADER.exec(this.#header) ?? [];
     const head = this.#waiting[0];
     const index = head?.answers.length ?? 0;
+    const { oid, missing, type, size } = readHeader(this.#header, head?.batch, index);
     if (head === undefined || oid === undefined || oid !== head.batch.oids[index])
       throw unexpected(this.#header);
     this.#header = '';
-    const size = Number(digits);
-    if (missing !== undefined) this.#answered(undefined);
+    if (missing) this.#answered(undefined);
     else if (head.batch.command === 'info') this.#answered({ type, size, bytes: NO_BYTES });
     else if (size !== head.batch.sizes[index]) throw otherSize(oid, size, head.batch.sizes[index]);
     else {
@@ -115,6 +114,22 @@ export class AnswerParser {
     this.#waiting.shift();
     head.resolve(head.answers);
   }
+}
+
+interface Header {
+  readonly oid: string | undefined;
+  readonly missing: boolean;
+  readonly type: string;
+  readonly size: number;
+}
+
+/** Nearly every header is the one that was expected, and need not be taken apart. */
+function readHeader(text: string, batch: Batch | undefined, index: number): Header {
+  const [expected, expectedSize] = [batch?.oids[index], batch?.sizes[index]];
+  if (expectedSize !== undefined && text === `${expected} blob ${expectedSize}`)
+    return { oid: expected, missing: false, type: 'blob', size: expectedSize };
+  const [, oid, missing, type = '', digits] = HEADER.exec(text) ?? [];
+  return { oid, missing: missing !== undefined, type, size: Number(digits) };
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -1,9 +1,9 @@
 /** The fetcher: bounded GETs over undici, each redirect followed by our own rules. */
 import type { Agent, Dispatcher } from 'undici';
+import { SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Fetcher, FetchRequest, FetchResponse } from './fetcher.ts';
 import { boundedBody, tooLong } from './http-body.ts';
-import { guardedAgent } from './http-connect.ts';
 import { type Deadline, startDeadline } from './http-deadline.ts';
 import { exchangeError, showUrl, withoutCredentials } from './http-errors.ts';
 import {
@@ -50,24 +50,33 @@ const DISCARD_TIME = 2_000;
  */
 export function createFetcher(options: FetcherOptions): Fetcher {
   const rules = { allowPrivate: options.allowPrivateAddresses, privateHosts: options.privateHosts };
-  const agent = guardedAgent(rules, options.limits);
+  let agent: Promise<Agent> | undefined;
+  let closed = false;
+  // undici takes as long to load as the rest of serai: a command that reads git or the disk does without.
+  const connected = async (): Promise<Agent> => {
+    agent ??= import('./http-connect.ts').then(({ guardedAgent }) => guardedAgent(rules, options.limits));
+    const own = await agent;
+    if (closed) throw new SeraiError('aborted', 'the fetcher was closed');
+    return own;
+  };
   return {
-    fetch: (request) => new Exchange(agent, options, request).run(),
-    close: () => agent.destroy(),
+    fetch: async (request) => new Exchange(options, request).run(connected),
+    async close() {
+      closed = true;
+      await (await agent)?.destroy();
+    },
   };
 }
 
 /** One request with its redirects. */
 class Exchange {
-  readonly #agent: Agent;
   readonly #options: FetcherOptions;
   readonly #request: FetchRequest;
   readonly #start: URL;
   readonly #credentials: Credentials | undefined;
   readonly #deadline: Deadline;
 
-  constructor(agent: Agent, options: FetcherOptions, request: FetchRequest) {
-    this.#agent = agent;
+  constructor(options: FetcherOptions, request: FetchRequest) {
     this.#options = options;
     this.#request = request;
     this.#start = parseHttpUrl(request.url);
@@ -75,12 +84,13 @@ class Exchange {
     this.#deadline = startDeadline(`GET ${showUrl(this.#start)}`, request.timeout, request.signal);
   }
 
-  async run(): Promise<FetchResponse> {
+  async run(connected: () => Promise<Agent>): Promise<FetchResponse> {
     const trail = new RedirectTrail(this.#start, this.#options.limits.redirects);
     let url = this.#start;
     try {
+      const agent = await connected();
       for (;;) {
-        const response = await this.#ask(url);
+        const response = await this.#ask(agent, url);
         const location = redirectTarget(response, url);
         if (location === undefined) return this.#accept(response, url);
         discard(response.body);
@@ -92,10 +102,10 @@ class Exchange {
     }
   }
 
-  async #ask(url: URL): Promise<Dispatcher.ResponseData> {
+  async #ask(agent: Agent, url: URL): Promise<Dispatcher.ResponseData> {
     const headersCame = this.#deadline.within(this.#options.limits.headers_timeout, 'no end of the headers');
     try {
-      const answered = this.#agent.request({
+      const answered = agent.request({
         origin: url.origin,
         path: url.pathname + url.search,
         method: 'GET',
