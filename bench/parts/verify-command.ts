@@ -61,7 +61,13 @@ export default async function verifyCommand(bench: Bench): Promise<readonly Row[
   return [
     { ...common, work: 'serai verify of an index.tar.gz', ours: measured.tar, goal: whole },
     { ...common, work: `the same with --from and --memory, ${change}`, ours: measured.tarMemory, goal: one },
-    { ...common, work: `the same with --from alone, ${change}`, ours: measured.tarFrom, note: NOTE },
+    {
+      ...common,
+      work: `the same with --from alone, ${change}`,
+      ours: measured.tarFrom,
+      goal: one,
+      note: NOTE,
+    },
     { ...common, work: 'serai verify of a folder', ours: measured.folder, goal: whole },
     {
       ...common,
@@ -69,7 +75,13 @@ export default async function verifyCommand(bench: Bench): Promise<readonly Row[
       ours: measured.folderMemory,
       goal: one,
     },
-    { ...common, work: `the same with --from alone, ${change}`, ours: measured.folderFrom, note: NOTE },
+    {
+      ...common,
+      work: `the same with --from alone, ${change}`,
+      ours: measured.folderFrom,
+      goal: one,
+      note: NOTE,
+    },
   ];
 }
 
