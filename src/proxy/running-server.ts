@@ -6,7 +6,6 @@ import { type Mirror, openMirror } from '../mirror/mirror.ts';
 import { type SyncDone, SyncThread } from '../mirror/sync/sync-thread.ts';
 import { startListening } from './listening.ts';
 import { SyncLoops } from './sync-loops.ts';
-import { Workers } from './workers.ts';
 
 export interface RunningServer {
   /** `http://HOST:PORT`. */
@@ -70,6 +69,8 @@ async function startForClients(mirror: Mirror, log: Logger): Promise<ForClients>
           `serving ${summary.versions} versions of ${repository}`,
         ),
     });
+  // Of no use to a server that does all in one process, which is to start fast.
+  const { Workers } = await import('./workers.ts');
   const workers = new Workers({ mirror, log });
   const address = await workers.start();
   // Each worker asks the store before it answers, and looks at it every second.
