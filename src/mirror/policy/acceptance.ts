@@ -91,7 +91,9 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
     step === undefined
       ? await wholeOffer(candidate, verdict, heldElsewhere, previous.tree, last.removed)
       : await stepOffer(step, candidate, verdict, previous.tree, last);
-  const concerned = await concernedVersions(offer, previous);
+  const isOver = (since: number): boolean => now - since >= input.keepRemoved;
+  const over = Object.entries(last.removed).filter(([, since]) => isOver(since));
+  const concerned = await concernedVersions(offer, new Set(over.map(([version]) => version)), previous);
   const { standing } = concerned;
   const withheldVersions = new Set(offer.withheld.map(({ version }) => version));
   const wasRemoved = new Map(Object.entries(last.removed));
@@ -114,6 +116,8 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
   const removed: Record<string, number> = {};
   const came = new Set(added.filter((version) => !heldVersions.has(version)).map(equalityKey));
   // A version that was removed and that nothing touches stands for as long as it may.
+  for (const [version, since] of wasRemoved)
+    if (!concerned.names.has(packageNameOf(version))) removed[version] = since;
   for (const version of new Set([...offer.touched, ...wasRemoved.keys()])) {
     const files = standing.get(version);
     if (files === undefined) continue;
@@ -122,8 +126,8 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
     const since = wasRemoved.get(version) ?? (isHeld ? undefined : now);
     // One that takes its place, and that clients could not tell from it, ends its stay.
     const isReplaced = !isHeld && came.has(equalityKey(version));
-    const isOver = since !== undefined && (isReplaced || now - since >= input.keepRemoved);
-    if (withheldVersions.has(version) || isOver) leaving.add(version);
+    const isGone = since !== undefined && (isReplaced || isOver(since));
+    if (withheldVersions.has(version) || isGone) leaving.add(version);
     else {
       if (since !== undefined) removed[version] = since;
       keptVersions.add(version);
@@ -172,12 +176,16 @@ function filesAt(paths: readonly string[], { files }: Tree): TreeFile[] {
   });
 }
 
-/** All versions of the packages that the offer touches: those that stand, with their facts, and those that are offered. */
+/**
+ * All versions of the packages that the offer touches, or of which a version's stay is over: those that stand, with their
+ * facts, and those that are offered.
+ */
 async function concernedVersions(
   { touched, offered }: Offer,
+  over: ReadonlySet<string>,
   { tree, read, state }: StandingState,
-): Promise<Pick<StepInput, 'before' | 'standing' | 'offered'>> {
-  const names = new Set([...touched, ...Object.keys(state.removed)].map(packageNameOf));
+): Promise<Pick<StepInput, 'before' | 'standing' | 'offered'> & { readonly names: ReadonlySet<string> }> {
+  const names = new Set([...touched, ...over].map(packageNameOf));
   const facts = new Map<string, FileFacts>();
   // A package's files are all in one piece.
   const indexes = [...new Set(Array.from(names, (name) => tree.pieceAt(lastPathOf(name))))];
@@ -195,7 +203,7 @@ async function concernedVersions(
   for (const [version, files] of standing)
     if (!touched.has(version) && !all.has(version) && state.removed[version] === undefined)
       all.set(version, files);
-  return { before: { facts, read }, standing, offered: all };
+  return { names, before: { facts, read }, standing, offered: all };
 }
 
 /** Behind every path of the package, and before those of the next one. */
