@@ -25,7 +25,7 @@ interface Waiting {
   readonly batch: Batch;
   readonly answers: (Answer | undefined)[];
   /** Of all objects of the batch, one behind the other: a buffer for each took longer than to read it. */
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
   filled: number;
   readonly resolve: (answers: readonly (Answer | undefined)[]) => void;
   readonly reject: (error: SeraiError) => void;
@@ -52,7 +52,7 @@ export class AnswerParser {
     return new Promise((resolve, reject) => {
       if (batch.oids.length === 0) resolve([]);
       else {
-        const bytes = Buffer.allocUnsafeSlow(batch.sizes.reduce((sum, size) => sum + size, 0));
+        const bytes = new Uint8Array(batch.sizes.reduce((sum, size) => sum + size, 0));
         this.#waiting.push({ batch, answers: [], bytes, filled: 0, resolve, reject });
       }
     });

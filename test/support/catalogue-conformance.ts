@@ -80,7 +80,10 @@ export function testCatalogue(name: string, make: () => Promise<CatalogueUnderTe
         expect(await reader.snapshot('default', publication.snapshot.id)).toEqual(publication.snapshot);
         const { pieces, ...head } = publication.snapshot;
         expect(await reader.currentHead('default')).toEqual(head);
-        const places = publication.pieces.map(({ key, facts: _facts, ...place }) => [key, place] as const);
+        const places = publication.pieces.map((piece) => {
+          const { key, ...place } = placeOf(piece);
+          return [key, place] as const;
+        });
         expect(await reader.places('default', head.id)).toEqual(
           pieces.map((key) => new Map(places).get(key)),
         );

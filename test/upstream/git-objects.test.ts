@@ -75,7 +75,7 @@ describe('single objects', () => {
     const tree = await builder.tree([['100644', 'x', blob]]);
     expect(await repository.object(blob)).toEqual({
       type: 'blob',
-      bytes: Buffer.from('twelve bytes'),
+      bytes: new Uint8Array(Buffer.from('twelve bytes')),
     });
     expect((await repository.object(tree)).type).toBe('tree');
     expect(text(await repository.readBlob(blob, 12))).toBe('twelve bytes');

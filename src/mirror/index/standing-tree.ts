@@ -66,6 +66,12 @@ export class StandingTree {
     return this.sha256At(path) !== undefined;
   }
 
+  /** Whether a file stands in the folder (with a slash at its end) of a version. */
+  hasFolder(folder: string): boolean {
+    // Behind every path in it.
+    return this.pieces[this.pieceAt(`${folder}\u00ff`)]?.listing.includes(`  ${folder}`) === true;
+  }
+
   /** Of the file at the path; undefined when there is none. */
   sha256At(path: string): Sha256 | undefined {
     const listing = this.pieces[this.pieceAt(path)]?.listing ?? '';

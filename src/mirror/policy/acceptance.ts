@@ -15,7 +15,7 @@ import type { ChangePolicy } from '../../verify/policy/changes.ts';
 import { type FileFacts, listingLine } from '../index/file-facts.ts';
 import { sha256Of } from '../index/snapshot-id.ts';
 import type { StandingTree } from '../index/standing-tree.ts';
-import { filesByVersion, packageNameOf } from '../index/version-files.ts';
+import { filesByVersion, folderOf, packageNameOf } from '../index/version-files.ts';
 import type { AcceptedState, ChangeRecord, HeldChange } from './accepted-state.ts';
 import { changeEvents } from './change-events.ts';
 import type { RuledVersion } from './derivation.ts';
@@ -117,7 +117,8 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
   const came = new Set(added.filter((version) => !heldVersions.has(version)).map(equalityKey));
   // A version that was removed and that nothing touches stands for as long as it may.
   for (const [version, since] of wasRemoved)
-    if (!concerned.names.has(packageNameOf(version))) removed[version] = since;
+    if (!concerned.names.has(packageNameOf(version)) && previous.tree.hasFolder(folderOf(version)))
+      removed[version] = since;
   for (const version of new Set([...offer.touched, ...wasRemoved.keys()])) {
     const files = standing.get(version);
     if (files === undefined) continue;
