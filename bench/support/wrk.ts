@@ -31,6 +31,9 @@ export function wrkArguments(url: string, { connections, seconds, script }: Load
     '--duration',
     `${seconds}s`,
     '--latency',
+    // Of 12 MiB, one may wait behind fifteen others for longer than wrk's own 2 s; late is late, and no failure.
+    '--timeout',
+    '20s',
     ...chosen,
     url,
   ];
