@@ -133,7 +133,9 @@ class Walk {
 
   /** The folders below these that differ; undefined when it becomes too much. */
   async level(folders: readonly Differing[]): Promise<readonly Differing[] | undefined> {
-    const oids = new Set(folders.flatMap(({ before, after }) => [before ?? [], after ?? []].flat()));
+    const oids = new Set(
+      folders.flatMap(({ before, after }) => [before, after].filter((oid) => oid !== undefined)),
+    );
     this.#lookedAt += oids.size;
     if (this.#lookedAt > MOST_LOOKED_AT) return undefined;
     const trees = await readTrees([...oids], this.#request.reader);

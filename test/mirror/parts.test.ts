@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import { type IndexPlan, planIndex } from '../../src/mirror/index/index-plan.ts';
+import { joinReads } from '../../src/mirror/index/joined-reads.ts';
 import { StandingTree } from '../../src/mirror/index/standing-tree.ts';
 import { type Files, manyPackages, opamPath, REPO, treeOf, version } from '../support/tree-builder.ts';
 
@@ -12,12 +13,17 @@ const NOTHING = { contents: async () => new Map() };
 async function planOf(standing: StandingTree, before: Files, after: Files): Promise<IndexPlan> {
   const [old, now] = [treeOf(before), treeOf(after)];
   const isSame = (path: string): boolean => old.files.get(path)?.id === now.files.get(path)?.id;
+  const fresh = new Set([...now.files.keys()].filter((path) => !isSame(path)));
   return planIndex({
     standing,
     fresh: [...now.files.values()].filter(({ path }) => path !== 'repo' && !isSame(path)),
     gone: [...old.files.keys()].filter((path) => !now.files.has(path)),
-    read: (paths) => now.read(paths),
-    readStanding: () => (paths) => old.read(paths),
+    // What stands is read from the tree before.
+    read: joinReads(
+      fresh,
+      (paths) => now.read(paths),
+      (paths) => old.read(paths),
+    ),
     known: new Map(),
     catalogue: NOTHING,
     limits: DEFAULT_LIMITS,

@@ -26,7 +26,6 @@ async function idOf(files: Files): Promise<string> {
     fresh: [...tree.files.values()].filter(({ path }) => path !== 'repo' && !path.startsWith('seal/')),
     gone: [],
     read: (paths) => tree.read(paths),
-    readStanding: () => (paths) => tree.read(paths),
     known: new Map(),
     catalogue: nothing,
     limits: DEFAULT_LIMITS,

@@ -47,10 +47,8 @@ export interface PlanInput {
   readonly fresh: readonly TreeFile[];
   /** Paths that stand and are to stand no more. */
   readonly gone: readonly string[];
-  /** Reads fresh files. */
+  /** Reads fresh files, and those that stand. */
   readonly read: Tree['read'];
-  /** Reads files that stand. */
-  readonly readStanding: (tree: StandingTree) => Tree['read'];
   /** Facts of fresh files from elsewhere, by path; used where they are of the same bytes. */
   readonly known: ReadonlyMap<string, FileFacts>;
   readonly catalogue: Pick<Catalogue, 'contents'>;
@@ -184,29 +182,18 @@ function pathOf(entry: Entry): string {
   return 'stands' in entry ? entry.stands.path : entry.fresh.path;
 }
 
-/** Reads all files of the runs, fresh ones in one stream, and hands each run over when its last file is there. */
-async function* readRuns(
-  runs: readonly Run[],
-  { read, readStanding, standing }: PlanInput,
-  counts: PlanCounts,
-): AsyncGenerator<Run> {
-  const entries = runs.flatMap((run) => run.entries);
-  const stands = entries.filter((entry) => 'stands' in entry).map(pathOf);
-  const old = stands.length === 0 ? undefined : readStanding(standing)(stands)[Symbol.asyncIterator]();
-  const fresh = read(entries.filter((entry) => 'fresh' in entry).map(pathOf))[Symbol.asyncIterator]();
-  try {
-    for (const run of runs) {
-      for (const entry of run.entries) {
-        const next = await ('fresh' in entry ? fresh : old)?.next();
-        if (next === undefined || next.done === true) return;
-        counts.filesRead += 1;
-        run.bytes.set(next.value[0], next.value[1]);
-      }
-      yield run;
-    }
-  } finally {
-    await fresh.return?.();
-    await old?.return?.();
+/** Reads all files of the runs in one stream, and hands each run over when its last file is there. */
+async function* readRuns(runs: readonly Run[], { read }: PlanInput, counts: PlanCounts): AsyncGenerator<Run> {
+  if (runs.length === 0) return;
+  let current = 0;
+  for await (const [path, bytes] of read(runs.flatMap((run) => run.entries.map(pathOf)))) {
+    const run = runs[current];
+    if (run === undefined) return;
+    counts.filesRead += 1;
+    run.bytes.set(path, bytes);
+    if (run.bytes.size < run.entries.length) continue;
+    current += 1;
+    yield run;
   }
 }
 

@@ -8,6 +8,7 @@ import type { SignedSources } from '../archives/signed-archives.ts';
 import type { FileFacts } from '../index/file-facts.ts';
 import { repoPiece, storeIndex, withRepo } from '../index/index-file.ts';
 import { type IndexPlan, type PlanCounts, type PlannedPiece, planIndex } from '../index/index-plan.ts';
+import { joinReads } from '../index/joined-reads.ts';
 import { snapshotId } from '../index/snapshot-id.ts';
 import { loadStandingTree, StandingTree, UnreadablePiece } from '../index/standing-tree.ts';
 import type { StoredPieces } from '../index/stored-pieces.ts';
@@ -141,12 +142,13 @@ export class Publisher {
   async publish(input: PublishInput, last: LastPublication, stored: StoredPieces): Promise<PublishOutcome> {
     const { catalogue, repository, limits } = this.#options;
     const { rules, now } = input;
+    const fresh = new Set(input.fresh.map(({ path }) => path));
+    const read = joinReads(fresh, input.read, readFrom(this.#options, last.accepted));
     const plan = await planIndex({
       standing: last.accepted,
       fresh: input.fresh,
       gone: input.gone,
-      read: input.read,
-      readStanding: readFrom(this.#options),
+      read,
       known: input.facts === undefined ? last.loose : new Map([...last.loose, ...input.facts]),
       catalogue,
       limits,
@@ -170,11 +172,7 @@ export class Publisher {
       concerned: concerned.facts,
       gone: concerned.gone,
       derivation,
-      read: joinReads(
-        new Set(input.fresh.map(({ path }) => path)),
-        input.read,
-        readFrom(this.#options)(last.accepted),
-      ),
+      read,
       keepers: this.#options,
       stored,
       limits,
@@ -219,7 +217,7 @@ export class Publisher {
       return { kind: 'unchanged', snapshot: current, summary, counts };
     }
 
-    const { fresh, size, sha256 } = await storeIndex(keys, entering, this.#options);
+    const { fresh: learned, size, sha256 } = await storeIndex(keys, entering, this.#options);
     const snapshot: Snapshot = {
       id,
       publishedAt: now,
@@ -243,7 +241,7 @@ export class Publisher {
     await catalogue.publish({
       repository,
       snapshot,
-      pieces: fresh,
+      pieces: learned,
       archives: measured.declared,
       withdrawn: [...withdrawn, ...outgrown(served.entering, derivation.edits, concerned.facts)],
       restored,
@@ -271,25 +269,6 @@ export class Publisher {
     settle({ current: snapshot, summary, state });
     return { kind: 'published', snapshot, summary, counts };
   }
-}
-
-/** Reads some paths from one place and all others from another, in the order asked. */
-function joinReads(firsts: ReadonlySet<string>, first: Tree['read'], other: Tree['read']): Tree['read'] {
-  return async function* (wanted) {
-    const paths = [...wanted];
-    const ones = first(paths.filter((path) => firsts.has(path)))[Symbol.asyncIterator]();
-    const others = other(paths.filter((path) => !firsts.has(path)))[Symbol.asyncIterator]();
-    try {
-      for (const path of paths) {
-        const next = await (firsts.has(path) ? ones : others).next();
-        if (next.done === true) return;
-        yield next.value;
-      }
-    } finally {
-      await ones.return?.();
-      await others.return?.();
-    }
-  };
 }
 
 /** Facts of files that cannot be read: of this plan, and of those before that nothing has touched. */

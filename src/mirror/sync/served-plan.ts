@@ -5,6 +5,7 @@ import type { Tree, TreeFile } from '../../opam/tree.ts';
 import type { BlobKeepers } from '../archives/damaged-blobs.ts';
 import { type FileFacts, sameBytes } from '../index/file-facts.ts';
 import { type IndexPlan, type PieceBytes, type PlanCounts, planIndex } from '../index/index-plan.ts';
+import { joinReads } from '../index/joined-reads.ts';
 import { readPiecesTree } from '../index/pieces-tree.ts';
 import type { StandingTree } from '../index/standing-tree.ts';
 import type { StoredPieces } from '../index/stored-pieces.ts';
@@ -42,8 +43,11 @@ export async function planServed(input: ServedPlanInput): Promise<IndexPlan> {
     standing,
     fresh,
     gone,
-    read: readDerived(read, edits, limits),
-    readStanding: readFrom(keepers),
+    read: joinReads(
+      new Set(fresh.map(({ path }) => path)),
+      readDerived(read, edits, limits),
+      readFrom(keepers, standing),
+    ),
     known: unedited,
     catalogue: keepers.catalogue,
     limits,
@@ -90,19 +94,18 @@ function isLeftOut(path: string, leftOut: ReadonlySet<string>): boolean {
   return place !== undefined && leftOut.has(showPackageId(place.id));
 }
 
-/** Reads files that stand, from the pieces that were loaded of the tree. */
-export function readFrom(keepers: BlobKeepers): (tree: StandingTree) => Tree['read'] {
-  return (tree) =>
-    async function* (wanted) {
-      const paths = [...wanted];
-      const indexes = [...new Set(paths.map((path) => tree.pieceAt(path)))].sort((a, b) => a - b);
-      await tree.load(indexes);
-      const pieces = indexes.map((index) => ({
-        key: tree.pieces[index]?.key ?? '',
-        files: tree.filesIn(index),
-      }));
-      yield* readPiecesTree(pieces, keepers).read(paths);
-    };
+/** Reads files that stand, from the pieces of the tree that have them. */
+export function readFrom(keepers: BlobKeepers, tree: StandingTree): Tree['read'] {
+  return async function* (wanted) {
+    const paths = [...wanted];
+    const indexes = [...new Set(paths.map((path) => tree.pieceAt(path)))].sort((a, b) => a - b);
+    await tree.load(indexes);
+    const pieces = indexes.map((index) => ({
+      key: tree.pieces[index]?.key ?? '',
+      files: tree.filesIn(index),
+    }));
+    yield* readPiecesTree(pieces, keepers).read(paths);
+  };
 }
 
 /** Whether the tree has the version's own file. */
