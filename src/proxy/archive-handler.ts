@@ -174,13 +174,13 @@ export class ArchiveHandler {
   }
 
   /**
-   * A small blob is loaded when it is asked for, a large one when this path was answered with it before. While clients hold too much in
-   * memory, none is.
+   * A small blob is loaded when it is asked for, a large one when this path was answered with it before, while there
+   * is room for it. While clients hold too much in memory, none is.
    */
   #isLoaded(path: string, { id, size }: BlobHandle): boolean {
     if (this.#options.slow.full) return false;
-    if (size <= SMALL_BLOB_BYTES) return true;
-    return !this.#loadsLarge && this.#hot.idAt(path) === id && this.#hot.wantsLarge(size);
+    if (size > SMALL_BLOB_BYTES && (this.#loadsLarge || this.#hot.idAt(path) !== id)) return false;
+    return this.#hot.wants(size);
   }
 
   /** Verified and read into memory once for all who ask at the same time; undefined when it is damaged. */

@@ -14,10 +14,11 @@ const LARGE_SHARE = 1 / 2;
 const LARGEST_SHARE = 1 / 4;
 
 /**
- * Once there is no room for another large blob, one of so many that are asked for takes the place of others: loading
- * one costs more than sending it from the disk, which a few that take turns must not do each time.
+ * Once there is no room for another blob, one of so many that are asked for takes the place of others. Blobs that take
+ * turns would else be loaded each time they are asked for, which costs more than sending them from the disk, and what
+ * was evicted stands in memory until it is collected: 50 MiB beside a budget of 64 MiB.
  */
-const LARGE_TURNS = 8;
+const TURNS = 8;
 
 /** What an entry costs beside its bytes, about. */
 const ENTRY_BYTES = 1024;
@@ -69,11 +70,13 @@ export class HotBlobs {
     return blob;
   }
 
-  /** Whether a large blob that was asked for should be loaded rather than sent from the disk. */
-  wantsLarge(size: number): boolean {
-    if (size > this.#largest) return false;
-    if (this.#large.calculatedSize + size + ENTRY_BYTES <= this.#large.maxSize) return true;
-    this.#turn = (this.#turn + 1) % LARGE_TURNS;
+  /** Whether a blob that was asked for should be loaded rather than sent from the disk. */
+  wants(size: number): boolean {
+    const isLarge = size > SMALL_BLOB_BYTES;
+    if (isLarge && size > this.#largest) return false;
+    const among = isLarge ? this.#large : this.#blobs;
+    if (among.calculatedSize + size + ENTRY_BYTES <= among.maxSize) return true;
+    this.#turn = (this.#turn + 1) % TURNS;
     return this.#turn === 0;
   }
 

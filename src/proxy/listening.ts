@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { asSeraiError, reasonOf, SeraiError } from '../errors.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import type { ServedIndex } from '../mirror/served-index.ts';
+import { keepYoungGenerationSmall } from '../young-generation.ts';
 import { createMirrorServer } from './server.ts';
 
 /** How often what another process published is taken up while no client asks (see StoreWatch). */
@@ -28,6 +29,7 @@ export interface Listening {
 
 /** Reads what is published, and listens where the configuration says. Throws `usage` when that cannot be. */
 export async function startListening({ mirror, report, serves }: ListeningOptions): Promise<Listening> {
+  keepYoungGenerationSmall();
   const { config, served } = mirror;
   const refresh = async (repository: string): Promise<void> => {
     try {

@@ -153,12 +153,22 @@ describe('hot blobs', () => {
 
   test('large ones are wanted while there is room, then one of eight that are asked for', () => {
     const hot = new HotBlobs(16 * MIB);
-    expect(hot.wantsLarge(4 * MIB + 1)).toBe(false);
+    expect(hot.wants(4 * MIB + 1)).toBe(false);
     for (const id of ['a', 'b', 'c']) {
-      expect(hot.wantsLarge(2 * MIB)).toBe(true);
+      expect(hot.wants(2 * MIB)).toBe(true);
       hot.keep(blob(id, 2 * MIB));
     }
-    expect(Array.from({ length: 24 }, () => hot.wantsLarge(3 * MIB)).filter(Boolean)).toHaveLength(3);
+    expect(Array.from({ length: 24 }, () => hot.wants(3 * MIB)).filter(Boolean)).toHaveLength(3);
+  });
+
+  test('small ones are wanted while there is room, then one of eight that are asked for', () => {
+    const hot = new HotBlobs(MIB);
+    for (const id of ['a', 'b', 'c']) {
+      expect(hot.wants(300 * 1024)).toBe(true);
+      hot.keep(blob(id, 300 * 1024));
+    }
+    expect(Array.from({ length: 24 }, () => hot.wants(300 * 1024)).filter(Boolean)).toHaveLength(3);
+    expect(hot.wants(30 * 1024)).toBe(true);
   });
 
   test('what was looked up before everything was forgotten is not remembered after it', () => {

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../../config.ts';
 import { asSeraiError, type ErrorCode, SeraiError } from '../../errors.ts';
+import { SYNC_YOUNG_GENERATION_MIB } from '../../young-generation.ts';
 import type { PlanCounts } from '../index/index-plan.ts';
 import type { Summary } from '../report/summary.ts';
 
@@ -71,7 +72,8 @@ export class SyncThread {
   }
 
   #start(): { readonly worker: Worker; readonly waiting: Map<number, Waiting> } {
-    const worker = new Worker(this.#script, { workerData: this.#config });
+    const resourceLimits = { maxYoungGenerationSizeMb: SYNC_YOUNG_GENERATION_MIB };
+    const worker = new Worker(this.#script, { workerData: this.#config, resourceLimits });
     const waiting = new Map<number, Waiting>();
     const failAll = (error: SeraiError): void => {
       // The next call needs another worker already when this one is still about to exit.
