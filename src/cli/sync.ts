@@ -17,6 +17,12 @@ import { requireRepository } from './with-mirror.ts';
  */
 const DISK_THREADS = 16;
 
+/**
+ * Milliseconds for which archives wait for one another to be kept together: nobody waits for a single one. Of 10 ms, as
+ * where clients wait, 2,000 archives were a hundred transactions and 2,000 syncs of folders.
+ */
+const PATIENCE = 1000;
+
 export interface SyncFlags {
   readonly archives: boolean;
   readonly json: boolean;
@@ -34,7 +40,7 @@ export async function sync(config: Config, repository: string | undefined, flags
   requireRepository(config, repository);
   // Read by libuv when it first needs a thread.
   if (flags.archives) process.env.UV_THREADPOOL_SIZE ??= String(DISK_THREADS);
-  const mirror = await openMirror(config, systemClock);
+  const mirror = await openMirror(config, systemClock, flags.archives ? { patience: PATIENCE } : {});
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   process.once('SIGTERM', interrupt);

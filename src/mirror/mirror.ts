@@ -28,11 +28,19 @@ export interface Mirror {
   close(): Promise<void>;
 }
 
-/**
- * Opens the store in `config.data`, making it where there is none. Archives that are missed are downloaded here, unless
- * they are obtained `elsewhere`.
- */
-export async function openMirror(config: Config, clock: Clock, elsewhere?: ObtainElsewhere): Promise<Mirror> {
+export interface OpenMirrorOptions {
+  /** Where archives that are missed are obtained, unless they are downloaded here. */
+  readonly elsewhere?: ObtainElsewhere;
+  /** See `FileBlobsOptions`. */
+  readonly patience?: number;
+}
+
+/** Opens the store in `config.data`, making it where there is none. */
+export async function openMirror(
+  config: Config,
+  clock: Clock,
+  options: OpenMirrorOptions = {},
+): Promise<Mirror> {
   try {
     await mkdir(config.data, { recursive: true });
   } catch (error) {
@@ -44,7 +52,7 @@ export async function openMirror(config: Config, clock: Clock, elsewhere?: Obtai
       },
     );
   }
-  const blobs = await openFileBlobs(join(config.data, 'blobs'));
+  const blobs = await openFileBlobs(join(config.data, 'blobs'), options);
   const catalogueFile = join(config.data, 'catalogue.sqlite');
   await refuseLostCatalogue(catalogueFile, blobs);
   const catalogue = await openSqliteCatalogue(catalogueFile);
@@ -62,7 +70,7 @@ export async function openMirror(config: Config, clock: Clock, elsewhere?: Obtai
     fetcher,
     clock,
     limits: config.limits,
-    elsewhere,
+    elsewhere: options.elsewhere,
     caches: findCaches(config, catalogue),
   });
   const close = async (): Promise<void> => {

@@ -47,7 +47,7 @@ function take(request: number): Waiting | undefined {
 }
 
 async function start(config: Config): Promise<{ readonly mirror: Mirror; readonly listening: Listening }> {
-  const mirror = await openMirror(config, systemClock, obtain);
+  const mirror = await openMirror(config, systemClock, { elsewhere: obtain });
   const listening = await startListening({ mirror, report, serves: () => {} });
   send({ kind: 'listening', address: listening.address });
   return { mirror, listening };

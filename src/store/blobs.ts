@@ -18,6 +18,8 @@ export interface PutOptions {
   readonly maxBytes: number;
   /** When given, the size must be exactly this, else `checksum-mismatch`. */
   readonly exactBytes?: number;
+  /** Called when the bytes are on the disk, and nothing is held any more: only their name is missing. */
+  readonly synced?: () => void;
 }
 
 /** An open blob. Positional reads only, so that many readers share nothing. */

@@ -25,13 +25,15 @@ export interface FileBlobsOptions {
   /** Milliseconds since the epoch; tells how old another host's temporary files are. */
   readonly clock?: () => number;
   readonly files?: FileSystem;
+  /**
+   * Milliseconds for which a blob that is on the disk waits for its name at most, while others are being put: those that
+   * get their names together share the syncs of their folders, and the transaction of the catalogue that records them.
+   */
+  readonly patience?: number;
 }
 
-/**
- * Milliseconds between groups of blobs that get their names, when they follow one another: of 2,000 archives in a
- * row fewer are then on the disk by themselves, and fewer transactions of the catalogue record them.
- */
-const PAUSE = 10;
+/** Where somebody may be waiting for a single blob. */
+const PATIENCE = 10;
 
 /** Buffers for writing and measuring blobs: 8 MiB. */
 const BUFFERS = 32;
@@ -58,7 +60,7 @@ export async function openFileBlobs(directory: string, options: FileBlobsOptions
   } catch (error) {
     throw fileFailure('open the blobs in', directory, error);
   }
-  return new FileBlobs(folders, files, owner);
+  return new FileBlobs(folders, files, owner, options.patience ?? PATIENCE);
 }
 
 interface Layout {
@@ -82,8 +84,8 @@ class FileBlobs implements Blobs {
   readonly #buffers = new BufferPool(BUFFERS);
   readonly #ready: Groups<ReadyBlob, void>;
 
-  constructor(folders: Layout, files: FileSystem, owner: Owner) {
-    this.#ready = new Groups((blobs) => nameBlobs(files, blobs), PAUSE);
+  constructor(folders: Layout, files: FileSystem, owner: Owner, patience: number) {
+    this.#ready = new Groups((blobs) => nameBlobs(files, blobs), patience);
     this.#folders = folders;
     this.#files = files;
     this.#owner = owner;
@@ -96,16 +98,20 @@ class FileBlobs implements Blobs {
     const path = join(this.#folders.temporary, temporaryName(this.#owner));
     const draft = new BlobDraft(this.#files, path, this.#buffers);
     const writer = new HashingWriter(draft, options);
+    const announced = this.#ready.announce();
     try {
       for await (const bytes of source) await writer.write(bytes);
       const stored = writer.finish();
       const target = this.#pathOf(stored.id);
       await draft.sync(target, stored.size);
-      await this.#ready.add({ draft, target });
+      options.synced?.();
+      await announced.add({ draft, target });
       return stored;
     } catch (error) {
       await draft.discard();
       throw error;
+    } finally {
+      announced.leave();
     }
   }
 

@@ -65,8 +65,15 @@ function answer<T>(
 }
 
 /**
- * For what waits for no disk: looking, and closing what is synced. A round through libuv's threads costs more than the
- * call itself, and a put needs five of them for its bytes and its name anyway.
+ * Up to so many bytes are written at once: the kernel takes them into its memory, in less time than a round through
+ * libuv's threads takes. What is larger is written beside the download.
+ */
+const WRITTEN_AT_ONCE = 256 * 1024 - 1;
+
+/**
+ * For what waits for no disk: names, small writes, looking, and closing what is synced. A round through libuv's threads
+ * costs more than the call itself, in each of two threads: for 2,000 archives they were 55,000 futexes and a fifth of
+ * all CPU time. What waits for the disk, `sync` and reading, is left to the threads.
  */
 async function atOnce<T>(call: () => T): Promise<T> {
   return call();
@@ -86,7 +93,7 @@ function toStatus(stats: fs.Stats): FileStatus {
 }
 
 export const nodeFileSystem: FileSystem = {
-  create: (path) => answer((callback) => fs.open(path, 'wx', 0o444, callback)),
+  create: (path) => atOnce(() => fs.openSync(path, 'wx', 0o444)),
   open: (path) =>
     unlessAbsent(
       answer<number>((callback) => fs.open(path, 'r', callback)),
@@ -106,13 +113,19 @@ export const nodeFileSystem: FileSystem = {
     }),
   read: (descriptor, buffer, offset, length, position) =>
     answer((callback) => fs.read(descriptor, buffer, offset, length, position, callback)),
-  write: (descriptor, buffer, offset) =>
-    answer((callback) => fs.write(descriptor, buffer, offset, buffer.length - offset, null, callback)),
+  write: (descriptor, buffer, offset) => {
+    const length = buffer.length - offset;
+    if (length <= WRITTEN_AT_ONCE) return atOnce(() => fs.writeSync(descriptor, buffer, offset, length, null));
+    return answer((callback) => fs.write(descriptor, buffer, offset, length, null, callback));
+  },
   sync: (descriptor) => done((callback) => fs.fsync(descriptor, callback)),
   close: (descriptor) => atOnce(() => fs.closeSync(descriptor)),
   rename: (from, to) =>
     unlessAbsent(
-      done((callback) => fs.rename(from, to, callback)).then(() => true),
+      atOnce(() => {
+        fs.renameSync(from, to);
+        return true;
+      }),
       false,
     ),
   remove: (path) =>

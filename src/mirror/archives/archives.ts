@@ -32,7 +32,7 @@ const HEAD_START = 2_000;
 /** Addresses tried for one archive; the real repository has 4 and a cache. */
 const ADDRESSES = 64;
 
-/** Archives at once on their way from an upstream to the catalogue. Each has a file open, and up to two buffers. */
+/** Archives at once on their way from an upstream to the disk. Each has a file open, and up to two buffers. */
 const KEPT = 64;
 
 export interface ArchivesOptions {
@@ -62,7 +62,7 @@ export class Archives {
   readonly #inFlight = new Map<string, Promise<FoundArchive>>();
   readonly #failures: FailureMemory;
   readonly #all: Gate;
-  /** Downloads that are under way or being kept: a disk that is slower than the network makes them wait. */
+  /** Downloads that are under way or not yet on the disk: a disk that is slower than the network makes them wait. */
   readonly #kept = new Gate(KEPT);
   readonly #hosts: KeyedGates;
 
@@ -238,23 +238,33 @@ export class Archives {
   }
 
   async #fetchFrom(address: string, archive: Archive, related: readonly Archive[]): Promise<StoredBlob> {
-    const { fetcher, blobs, limits } = this.#options;
+    const { blobs, limits } = this.#options;
     const maxBytes = archive.size ?? limits.archive;
-    const leave = await this.#enter(hostOf(address));
+    const turn = new Turn();
     try {
-      return await this.#kept.run(async () => {
-        const response = await fetcher.fetch({ url: address, maxBytes, timeout: limits.archive_timeout });
-        // Keeping the bytes is no more a download: the next one begins meanwhile.
-        return blobs.put(withEnd(response.body, leave), {
-          expected: archive.checksums,
-          kinds: kindsOf(related),
-          maxBytes,
-          ...(archive.size === undefined ? {} : { exactBytes: archive.size }),
-        });
+      // Begun before its turn has come: so the store knows that it will come, and can keep others together with it.
+      return await blobs.put(this.#bytesFrom(address, maxBytes, turn), {
+        expected: archive.checksums,
+        kinds: kindsOf(related),
+        maxBytes,
+        ...(archive.size === undefined ? {} : { exactBytes: archive.size }),
+        synced: () => turn.kept?.(),
       });
     } finally {
-      leave();
+      turn.kept?.();
+      turn.downloaded?.();
     }
+  }
+
+  async *#bytesFrom(address: string, maxBytes: number, turn: Turn): AsyncGenerator<Uint8Array> {
+    const { fetcher, limits } = this.#options;
+    const downloaded = await this.#enter(hostOf(address));
+    turn.downloaded = downloaded;
+    turn.kept = await this.#kept.enter();
+    const { body } = await fetcher.fetch({ url: address, maxBytes, timeout: limits.archive_timeout });
+    yield* body;
+    // Keeping the bytes is no more a download: the next one begins meanwhile, when the connection is free.
+    setImmediate(downloaded);
   }
 
   /** A place among all is taken only with a place at the host, else one slow host would take them all. */
@@ -303,24 +313,10 @@ function matches(archive: Archive, blob: StoredBlob): boolean {
   );
 }
 
-/** The same chunks; `end` is called when there are no more, and their connection is free for the next download. */
-function withEnd(source: AsyncIterable<Uint8Array>, end: () => void): AsyncIterable<Uint8Array> {
-  return {
-    [Symbol.asyncIterator]() {
-      const chunks = source[Symbol.asyncIterator]();
-      return {
-        async next() {
-          const step = await chunks.next();
-          if (step.done === true) setImmediate(end);
-          return step;
-        },
-        async return() {
-          await chunks.return?.();
-          return { done: true, value: undefined };
-        },
-      };
-    },
-  };
+/** The places that a download has, once it has its turn; each is given back as soon as it can be. */
+class Turn {
+  downloaded: (() => void) | undefined;
+  kept: (() => void) | undefined;
 }
 
 function kindsOf(archives: readonly Archive[]): HashKind[] {

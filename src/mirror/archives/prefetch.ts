@@ -9,9 +9,10 @@ import { archivesIn, declarationKey } from './declarations.ts';
 
 /**
  * Archives under way at once of those that one host is asked for first: being downloaded, within the host's own bound,
- * and being kept. A slow host keeps its own archives waiting, and no other's.
+ * and waiting to be kept together with others, which holds no more than a name. A slow host keeps its own archives
+ * waiting, and no other's.
  */
-const UNDER_WAY = 64;
+const UNDER_WAY = 1024;
 
 /** Tries of one archive, all of its sources each time. */
 const TRIES = 3;
@@ -86,7 +87,7 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchReport
   await Promise.all(
     queues.flatMap((archives) => {
       const queue = archives.values();
-      return Array.from({ length: UNDER_WAY }, () => fetchAll(queue));
+      return Array.from({ length: Math.min(UNDER_WAY, archives.length) }, () => fetchAll(queue));
     }),
   );
   if (broken !== undefined) throw broken;
