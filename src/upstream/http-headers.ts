@@ -1,11 +1,10 @@
 /** The request's headers, and what of a response's headers is believed (HOSTILE 10, 11). */
-import { STATUS_CODES } from 'node:http';
-import type { Dispatcher } from 'undici';
 import { SeraiError } from '../errors.ts';
 import type { FetchRequest } from './fetcher.ts';
+import type { AnswerHead } from './http-answer.ts';
 import { showUrl } from './http-errors.ts';
 
-type ResponseHeaders = Dispatcher.ResponseData['headers'];
+type ResponseHeaders = AnswerHead['headers'];
 
 /** Basic credentials from a URL's userinfo, and the only origin they are for. */
 export interface Credentials {
@@ -73,6 +72,8 @@ export function refuseEncoding(headers: ResponseHeaders, url: URL): void {
 
 /** The error for a status that is neither 200 nor a 304 that was asked for. The reason phrase is ours. */
 export function statusError(status: number, url: URL): SeraiError {
+  // An import of it would load the undici inside Node as well, for the sake of its WebSocket.
+  const { STATUS_CODES } = process.getBuiltinModule('node:http');
   const answer = `${status} ${STATUS_CODES[status] ?? ''}`.trim();
   const gone = status === 404 || status === 410;
   return new SeraiError(

@@ -1,8 +1,9 @@
 /** The fetcher: bounded GETs over undici, each redirect followed by our own rules. */
-import type { Agent, Dispatcher } from 'undici';
+import type { Agent } from 'undici';
 import { SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Fetcher, FetchRequest, FetchResponse } from './fetcher.ts';
+import { Answer, type AnswerHead } from './http-answer.ts';
 import { boundedBody, tooLong } from './http-body.ts';
 import { type Deadline, startDeadline } from './http-deadline.ts';
 import { exchangeError, showUrl, withoutCredentials } from './http-errors.ts';
@@ -36,11 +37,6 @@ export interface FetcherOptions {
   /** Milliseconds of a clock that never goes back. */
   readonly clock?: () => number;
 }
-
-/** The bytes of a redirect's or an error's body that are worth reading to keep the connection. */
-const DISCARDED_BYTES = 16 * 1024;
-/** Milliseconds that such a body may take. */
-const DISCARD_TIME = 2_000;
 
 /**
  * A fetcher with its own connections. `fetch` throws: `address-refused`, `redirect-refused`,
@@ -81,20 +77,27 @@ class Exchange {
     this.#request = request;
     this.#start = parseHttpUrl(request.url);
     this.#credentials = credentialsOf(this.#start);
-    this.#deadline = startDeadline(`GET ${showUrl(this.#start)}`, request.timeout, request.signal);
+    this.#deadline = startDeadline(() => `GET ${showUrl(this.#start)}`, request.timeout, request.signal);
   }
 
   async run(connected: () => Promise<Agent>): Promise<FetchResponse> {
-    const trail = new RedirectTrail(this.#start, this.#options.limits.redirects);
+    let trail: RedirectTrail | undefined;
     let url = this.#start;
     try {
       const agent = await connected();
       for (;;) {
-        const response = await this.#ask(agent, url);
-        const location = redirectTarget(response, url);
-        if (location === undefined) return this.#accept(response, url);
-        discard(response.body);
-        url = trail.follow(location);
+        const answer = new Answer();
+        const head = await this.#ask(agent, url, answer);
+        try {
+          const location = redirectTarget(head, url);
+          if (location === undefined) return this.#read(head, answer, url);
+          trail ??= new RedirectTrail(this.#start, this.#options.limits.redirects);
+          url = trail.follow(location);
+        } catch (error) {
+          answer.discard();
+          throw error;
+        }
+        answer.discard();
       }
     } catch (error) {
       this.#deadline.end();
@@ -102,36 +105,31 @@ class Exchange {
     }
   }
 
-  async #ask(agent: Agent, url: URL): Promise<Dispatcher.ResponseData> {
+  async #ask(agent: Agent, url: URL, answer: Answer): Promise<AnswerHead> {
     const headersCame = this.#deadline.within(this.#options.limits.headers_timeout, 'no end of the headers');
+    // At once, also while undici still waits for a connection, and be it for a TLS handshake that never ends.
+    this.#deadline.onAbort((reason) => answer.giveUp(reason));
     try {
-      const answered = agent.request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: 'GET',
-        headers: requestHeaders(url, this.#options.userAgent, this.#credentials, this.#request.validators),
-        signal: this.#deadline.signal,
-      });
-      return await this.#deadline.race(answered);
+      agent.dispatch(
+        {
+          origin: url.origin,
+          path: url.pathname + url.search,
+          method: 'GET',
+          headers: requestHeaders(url, this.#options.userAgent, this.#credentials, this.#request.validators),
+        },
+        answer,
+      );
+      return await answer.head;
     } finally {
       headersCame();
     }
   }
 
-  #accept(response: Dispatcher.ResponseData, url: URL): FetchResponse {
-    try {
-      return this.#read(response, url);
-    } catch (error) {
-      discard(response.body);
-      throw error;
-    }
-  }
-
-  #read({ statusCode, headers, body }: Dispatcher.ResponseData, url: URL): FetchResponse {
+  #read({ status, headers }: AnswerHead, answer: Answer, url: URL): FetchResponse {
     const { maxBytes, validators } = this.#request;
     const conditional = validators?.etag !== undefined || validators?.lastModified !== undefined;
-    const unchanged = statusCode === 304 && conditional;
-    if (statusCode !== 200 && !unchanged) throw statusError(statusCode, url);
+    const unchanged = status === 304 && conditional;
+    if (status !== 200 && !unchanged) throw statusError(status, url);
     const etag = singleHeader(headers, 'etag', url);
     const lastModified = singleHeader(headers, 'last-modified', url);
     const contentType = singleHeader(headers, 'content-type', url);
@@ -142,7 +140,7 @@ class Exchange {
       url: withoutCredentials(url),
     };
     if (unchanged) {
-      discard(body);
+      answer.discard();
       this.#deadline.end();
       return { ...common, status: 304, body: noBytes() };
     }
@@ -155,19 +153,13 @@ class Exchange {
       ...common,
       status: 200,
       ...(declared !== undefined && { contentLength: declared }),
-      body: boundedBody(body, bounds),
+      body: boundedBody(answer, bounds),
     };
   }
 }
 
-function redirectTarget({ statusCode, headers }: Dispatcher.ResponseData, url: URL): string | undefined {
-  return isRedirect(statusCode) ? singleHeader(headers, 'location', url) : undefined;
-}
-
-/** A body that nobody wants: read when it is short, so that the connection can be used again, else cut off. */
-function discard(body: Dispatcher.ResponseData['body']): void {
-  body.on('error', () => {});
-  body.dump({ limit: DISCARDED_BYTES, signal: AbortSignal.timeout(DISCARD_TIME) }).catch(() => {});
+function redirectTarget({ status, headers }: AnswerHead, url: URL): string | undefined {
+  return isRedirect(status) ? singleHeader(headers, 'location', url) : undefined;
 }
 
 async function* noBytes(): AsyncGenerator<Uint8Array> {}
