@@ -28,7 +28,7 @@ export class ArchiveTable {
   readonly #namingPieces: Database.Statement<[string, string, string], Row>;
   readonly #listed: Database.Statement<[string, string, string], Row>;
   readonly #listing: Database.Statement<[string], Row>;
-  readonly #declaring: Database.Statement<[string, string], Row>;
+  readonly #related: Database.Statement<[string], Row>;
   readonly #setWithdrawn: Database.Statement<[number, number, number]>;
   readonly #link: Database.Statement<[number, number]>;
 
@@ -79,12 +79,14 @@ export class ArchiveTable {
        WHERE listing.repository = (SELECT id FROM repository WHERE name = ?) AND listing.withdrawn = 0
        ORDER BY archive.id`,
     );
-    this.#declaring = database.prepare(
+    this.#related = database.prepare(
       `SELECT ${ARCHIVE_COLUMNS}
-       FROM archive_checksum AS wanted
-       JOIN archive ON archive.id = wanted.archive
-       LEFT JOIN blob ON blob.id = archive.blob
-       WHERE wanted.kind = ? AND wanted.hex = ?`,
+       FROM archive LEFT JOIN blob ON blob.id = archive.blob
+       WHERE archive.id IN (
+         SELECT wanted.archive FROM json_each(?) AS asked
+         JOIN archive_checksum AS wanted
+           ON wanted.hex = asked.value ->> 'hex' AND wanted.kind = asked.value ->> 'kind')
+       ORDER BY archive.id`,
     );
     this.#setWithdrawn = database.prepare(
       'UPDATE listing SET withdrawn = ? WHERE repository = ? AND archive = ?',
@@ -154,14 +156,7 @@ export class ArchiveTable {
   }
 
   related(checksums: readonly Checksum[]): readonly Archive[] {
-    const found = new Map<number, Archive>();
-    for (const checksum of checksums) {
-      for (const row of this.#declaring.all(checksum.kind, checksum.hex)) {
-        const archive = toArchive(row);
-        found.set(archive.id, archive);
-      }
-    }
-    return [...found.values()].sort((a, b) => a.id - b.id);
+    return this.#related.all(JSON.stringify(checksums)).map(toArchive);
   }
 
   /** Inside a transaction that holds the write lock. Throws `not-found` and `checksum-mismatch`. */

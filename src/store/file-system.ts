@@ -115,7 +115,8 @@ export const nodeFileSystem: FileSystem = {
     answer((callback) => fs.read(descriptor, buffer, offset, length, position, callback)),
   write: (descriptor, buffer, offset) => {
     const length = buffer.length - offset;
-    if (length <= WRITTEN_AT_ONCE) return atOnce(() => fs.writeSync(descriptor, buffer, offset, length, null));
+    if (length <= WRITTEN_AT_ONCE)
+      return atOnce(() => fs.writeSync(descriptor, buffer, offset, length, null));
     return answer((callback) => fs.write(descriptor, buffer, offset, length, null, callback));
   },
   sync: (descriptor) => done((callback) => fs.fsync(descriptor, callback)),

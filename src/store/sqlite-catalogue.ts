@@ -252,26 +252,39 @@ class SqliteCatalogue implements Catalogue {
     });
   }
 
-  /** In one transaction; what is refused of one leaves the others as they are. */
+  /**
+   * In one transaction. A savepoint for each would write each page that it touches once more, to take it back; so there
+   * are savepoints only once something was refused, so that it is refused alone.
+   */
   async #recordBlobs(blobs: readonly MeasuredBlob[]): Promise<readonly PromiseSettledResult<void>[]> {
+    try {
+      await this.#write('record blobs', () => {
+        for (const blob of blobs) this.#recordBlob(blob);
+      });
+      return blobs.map(() => ({ status: 'fulfilled', value: undefined }));
+    } catch (error) {
+      if (blobs.length === 1) throw error;
+    }
     return this.#write('record blobs', () =>
-      blobs.map(({ blob, archives }): PromiseSettledResult<void> => {
+      blobs.map((blob): PromiseSettledResult<void> => {
         try {
-          this.#inSavepoint(() => {
-            const recorded = this.#tables.blobs.record(blob);
-            for (const archive of archives) this.#tables.archives.link(archive, recorded);
-          });
+          this.#inSavepoint(() => this.#recordBlob(blob));
           return { status: 'fulfilled', value: undefined };
         } catch (error) {
           // What SQLite rolled back itself, as it does when the disk is full, is the whole transaction.
           if (!this.#database.inTransaction) throw error;
           return {
             status: 'rejected',
-            reason: catalogueFailure(`record the blob ${blob.id}`, this.#file, error),
+            reason: catalogueFailure(`record the blob ${blob.blob.id}`, this.#file, error),
           };
         }
       }),
     );
+  }
+
+  #recordBlob({ blob, archives }: MeasuredBlob): void {
+    const recorded = this.#tables.blobs.record(blob);
+    for (const archive of archives) this.#tables.archives.link(archive, recorded);
   }
 
   /** Each answer is one statement, or several that need not agree with one another: no transaction. */

@@ -174,7 +174,8 @@ describe('openSqliteCatalogue', () => {
     expect(used.length).toBe(8);
     for (const statement of used) {
       const plan = database.prepare(`EXPLAIN QUERY PLAN ${statement}`).all();
-      expect(JSON.stringify(plan)).not.toContain('SCAN');
+      // What was asked for is looked at whole; no table is.
+      expect(JSON.stringify(plan)).not.toMatch(/SCAN (?!asked VIRTUAL TABLE)/);
     }
     database.close();
   });

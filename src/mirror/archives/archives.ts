@@ -147,7 +147,9 @@ export class Archives {
   /** A blob that some other set of checksums brought, if it matches this one too. */
   async #adopt(archive: Archive): Promise<Sha256 | undefined> {
     const { catalogue } = this.#options;
-    for (const checksum of archive.checksums) {
+    // Where a SHA-256 is among them, no other blob than the one of that name can match.
+    const name = archive.checksums.find(({ kind }) => kind === 'sha256');
+    for (const checksum of name === undefined ? archive.checksums : [name]) {
       for (const known of await catalogue.blobsWith(checksum)) {
         const blob = await this.#measured(known, archive);
         if (blob === undefined || !matches(archive, blob)) continue;
