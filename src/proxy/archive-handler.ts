@@ -1,9 +1,9 @@
 /** Answering for archives: from memory, from the store, or fetched on the way. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SeraiError } from '../errors.ts';
+import { asSeraiError, SeraiError } from '../errors.ts';
 import { type Checksum, type Sha256, showChecksum } from '../hashes.ts';
 import type { Limits } from '../limits.ts';
-import type { Archives, FoundArchive } from '../mirror/archives/archives.ts';
+import type { Archives, ComingArchive, FoundArchive } from '../mirror/archives/archives.ts';
 import type { BlobKeepers } from '../mirror/archives/damaged-blobs.ts';
 import { Gate } from '../mirror/archives/gate.ts';
 import type { ServedIndexes } from '../mirror/served-index.ts';
@@ -97,7 +97,7 @@ export class ArchiveHandler {
         (await archives.find(listed)) ?? (await this.#fetch(repository, listed, request, response));
       if (found === undefined || response.destroyed) return;
       if (found.measured === true) this.#verified.trust(found.blob);
-      if (await this.#send({ path, generation }, found.blob, request, response)) return;
+      if (await this.#send({ path, generation }, found.blob, request, response, found.coming)) return;
     }
     sendText(request, response, 404, `${showChecksum(checksum)} could not be read back; try again later`);
   }
@@ -113,7 +113,8 @@ export class ArchiveHandler {
     const patience = new AbortController();
     waiting(request, true);
     try {
-      const download = archives.obtain(repository, listed);
+      // What is verified is sent while it is still on its way to the disk.
+      const download = archives.obtain(repository, listed, 'verified');
       // When the client's patience ends first, nobody listens any more.
       download.catch(() => undefined);
       const late = clock.sleep(limits.miss_wait, patience.signal).then(() => undefined);
@@ -121,6 +122,9 @@ export class ArchiveHandler {
       const found = await Promise.race([download, late]);
       if (found === undefined)
         sendText(request, response, 404, 'the archive is still being fetched; try again later');
+      found?.coming?.kept.catch((error: unknown) =>
+        report(asSeraiError(error, 'internal', 'keeping an archive')),
+      );
       return found;
     } catch (error) {
       if (!(error instanceof SeraiError) || error.code === 'internal') throw error;
@@ -154,13 +158,14 @@ export class ArchiveHandler {
     id: Sha256,
     request: IncomingMessage,
     response: ServerResponse,
+    coming?: ComingArchive,
   ): Promise<boolean> {
     const hot = this.#hot.get(id) ?? (await this.#loading.get(id));
     if (hot !== undefined) return await this.#sendFirst(asked, hot, request, response);
-    const handle = await this.#options.blobs.open(id);
+    const handle = await (coming === undefined ? this.#options.blobs.open(id) : coming.open());
     if (handle === undefined) {
       this.#hot.forgetPath(asked.path);
-      await this.#options.catalogue.forgetBlob(id);
+      if (coming === undefined) await this.#options.catalogue.forgetBlob(id);
       return false;
     }
     try {

@@ -58,8 +58,11 @@ export class BlobDraft implements Sink {
     }
   }
 
-  /** What is left of 2, then 3 to 5; `size` in bytes is what was written, and `target` where it is to be. */
-  async sync(target: string, size: number): Promise<void> {
+  /**
+   * What is left of 2, then 3 to 5; `size` in bytes is what was written, and `target` where it is to be. `written` is
+   * called before 4, when all bytes are in the file.
+   */
+  async sync(target: string, size: number, written: () => void): Promise<void> {
     await this.#writing;
     try {
       const there = await this.#files.status(target);
@@ -75,6 +78,7 @@ export class BlobDraft implements Sink {
     await this.#writing;
     try {
       const descriptor = await this.#open();
+      written();
       await this.#files.sync(descriptor);
       await this.#close();
     } catch (error) {

@@ -18,6 +18,11 @@ export interface PutOptions {
   readonly maxBytes: number;
   /** When given, the size must be exactly this, else `checksum-mismatch`. */
   readonly exactBytes?: number;
+  /**
+   * Called once the bytes are found to be what was promised, while they are still on their way to the disk. `open` reads
+   * them from then on, unless `put` fails. Not called for bytes that were there before.
+   */
+  readonly verified?: (blob: StoredBlob, open: () => Promise<BlobHandle | undefined>) => void;
   /** Called when the bytes are on the disk, and nothing is held any more: only their name is missing. */
   readonly synced?: () => void;
 }
@@ -35,7 +40,7 @@ export interface BlobHandle {
 /**
  * Promises, each tried by the conformance suite (test/support/blobs-conformance.ts):
  * when `put` returns, the bytes are on the disk under their name and survive a power cut; before that,
- * nobody sees anything of them; whatever makes `put` fail leaves nothing behind (but when only the last
+ * nobody sees anything of them but whom `verified` tells; whatever makes `put` fail leaves nothing behind (but when only the last
  * sync of the name fails, the whole and verified blob stays); the same bytes put twice, also at the same
  * time, are kept once; a blob never changes.
  */

@@ -99,15 +99,25 @@ class FileBlobs implements Blobs {
     const draft = new BlobDraft(this.#files, path, this.#buffers);
     const writer = new HashingWriter(draft, options);
     const announced = this.#ready.announce();
+    let failed = false;
     try {
       for await (const bytes of source) await writer.write(bytes);
       const stored = writer.finish();
       const target = this.#pathOf(stored.id);
-      await draft.sync(target, stored.size);
+      await draft.sync(target, stored.size, () =>
+        options.verified?.(stored, async () => {
+          const handle = (await this.#openAt(path, stored.id)) ?? (await this.#openAt(target, stored.id));
+          if (!failed) return handle;
+          // What lies at the target now is another's, and was not measured.
+          await handle?.close();
+          return undefined;
+        }),
+      );
       options.synced?.();
       await announced.add({ draft, target });
       return stored;
     } catch (error) {
+      failed = true;
       await draft.discard();
       throw error;
     } finally {
@@ -115,8 +125,11 @@ class FileBlobs implements Blobs {
     }
   }
 
-  async open(id: Sha256): Promise<BlobHandle | undefined> {
-    const path = this.#pathOf(id);
+  open(id: Sha256): Promise<BlobHandle | undefined> {
+    return this.#openAt(this.#pathOf(id), id);
+  }
+
+  async #openAt(path: string, id: Sha256): Promise<BlobHandle | undefined> {
     const descriptor = await this.#attempt('open', path, () => this.#files.open(path));
     if (descriptor === undefined) return undefined;
     try {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { SeraiError } from '../../src/errors.ts';
 import { type PrefetchOptions, type PrefetchReport, prefetch } from '../../src/mirror/archives/prefetch.ts';
+import { openMirror } from '../../src/mirror/mirror.ts';
 import type { Blobs } from '../../src/store/blobs.ts';
 import type { CountingUpstream } from '../support/counting-upstream.ts';
 import { checksumOf, type Files, REPO, version } from '../support/tree-builder.ts';
@@ -267,6 +268,16 @@ describe('what it costs', () => {
     expect(sizes).toHaveBeenCalledTimes(60);
     // Three for each before they were grouped. How many there are depends on how quick the disk is.
     expect((await transactionsIn(file)) - transactions).toBeLessThan(60);
+  });
+
+  test('with patience they are kept together, in one transaction', async () => {
+    const { run, mirror } = await published(many);
+    const patient = await openMirror(mirror.config, mirror.clock, { patience: 60_000 });
+    const file = join(mirror.config.data, 'catalogue.sqlite');
+    const transactions = await transactionsIn(file);
+    expect(await run({ ...patient })).toMatchObject({ fetched: 60 });
+    expect((await transactionsIn(file)) - transactions).toBe(1);
+    await patient.close();
   });
 
   test('of what is there already: one look at each blob, and not one transaction', async () => {

@@ -74,6 +74,31 @@ describe('many ask for one archive', () => {
     expect(fixture.upstream.requests('/archives/hello.1')).toBe(1);
   });
 
+  test.each([
+    ['small', BYTES],
+    ['large', sampleBytes(1_500_000, 3)],
+  ])(
+    'what is verified is sent while it is still being kept, from one download: %s',
+    async (_size, content) => {
+      const fixture = await mirrorOf().package('hello.1', { archive: content }).forTest();
+      const { catalogue } = fixture.mirror;
+      const recordBlob = catalogue.recordBlob.bind(catalogue);
+      const recorded = Promise.withResolvers<void>();
+      vi.spyOn(catalogue, 'recordBlob').mockImplementation(async (...values) => {
+        await recorded.promise;
+        await recordBlob(...values);
+      });
+      const path = fixture.path('hello.1');
+      for (const answer of await Promise.all([fixture.get(path), fixture.get(path)]))
+        expect(answer.body.equals(content)).toBe(true);
+      expect((await fixture.get(path)).body.equals(content)).toBe(true);
+      recorded.resolve();
+      await fixture.mirror.archives.settled();
+      expect((await fixture.get(path)).body.equals(content)).toBe(true);
+      expect(fixture.upstream.requests('/archives/hello.1')).toBe(1);
+    },
+  );
+
   test('a failure is shared too: 50 at once make one request', async () => {
     const fixture = await mirrorOf().package('hello.1', { archive: BYTES }).forTest();
     fixture.upstream.set('/archives/hello.1', truncated(BYTES));

@@ -3,6 +3,7 @@ import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Sha256 } from '../../src/hashes.ts';
+import type { BlobHandle } from '../../src/store/blobs.ts';
 import { openFileBlobs } from '../../src/store/file-blobs.ts';
 import { nodeFileSystem } from '../../src/store/file-system.ts';
 import { testBlobs } from '../support/blobs-conformance.ts';
@@ -72,6 +73,70 @@ describe('openFileBlobs', () => {
       await blobs.put([bytes], LIMIT);
       expect(operations.join(' ')).toBe(expected);
     }
+  });
+
+  it('can be read as soon as it is verified, before it is synced, and after it has its name', async () => {
+    const operations: string[] = [];
+    const blobs = await openFileBlobs(directory, {
+      files: watchedFiles((operation) => operations.push(operation)),
+    });
+    for (const bytes of [SAMPLE_BYTES, Buffer.from('small'), Buffer.from('')]) {
+      operations.length = 0;
+      let told = '';
+      let early: BlobHandle | undefined;
+      let openLate: () => Promise<BlobHandle | undefined> = async () => undefined;
+      let opening: Promise<unknown> = Promise.resolve();
+      const stored = await blobs.put([bytes], {
+        ...LIMIT,
+        verified: (blob, open) => {
+          told = blob.id;
+          expect(operations).not.toContain('sync');
+          openLate = open;
+          opening = open().then((handle) => {
+            early = handle;
+          });
+        },
+      });
+      await opening;
+      expect(told).toBe(stored.id);
+      const late = await openLate();
+      for (const handle of [early, late]) {
+        const read = Buffer.alloc(bytes.length);
+        expect(await handle?.read(read, 0)).toBe(bytes.length);
+        expect(read.equals(bytes)).toBe(true);
+        await handle?.close();
+      }
+    }
+  });
+
+  it('is not told as verified when other bytes were there before, or when its own are wrong', async () => {
+    const blobs = await openFileBlobs(directory);
+    const told: string[] = [];
+    const verified = ({ id }: { readonly id: string }): void => void told.push(id);
+    await blobs.put(sampleChunks(), LIMIT);
+    await blobs.put(sampleChunks(), { ...LIMIT, verified });
+    const expected = [{ kind: 'sha256', hex: sha256Of('other') }] as const;
+    await expect(blobs.put([Buffer.from('text')], { ...LIMIT, expected, verified })).rejects.toMatchObject({
+      code: 'checksum-mismatch',
+    });
+    expect(told).toEqual([]);
+  });
+
+  it('cannot be opened any more once its put has failed', async () => {
+    let open: () => Promise<BlobHandle | undefined> = () => Promise.reject(new Error('not told'));
+    const blobs = await openFileBlobs(directory, {
+      files: watchedFiles((operation) => {
+        if (operation === 'rename') throw systemError('EIO');
+      }),
+    });
+    const put = blobs.put([Buffer.from('text')], {
+      ...LIMIT,
+      verified: (_blob, early) => {
+        open = early;
+      },
+    });
+    await expect(put).rejects.toMatchObject({ code: 'store-failed' });
+    expect(await open()).toBeUndefined();
   });
 
   it('leaves nothing behind, whichever operation of a put fails', async () => {

@@ -76,4 +76,55 @@ describe('Groups', () => {
     failing = false;
     expect(await groups.add(3)).toBe('kept 3');
   });
+
+  describe('with a pause', () => {
+    /** No test waits so long. */
+    const LONG = 60_000;
+
+    function paused(pause: number): { groups: Groups<number, string>; begun: (readonly number[])[] } {
+      const begun: (readonly number[])[] = [];
+      const groups = new Groups<number, string>(async (items) => {
+        begun.push(items);
+        return items.map(kept);
+      }, pause);
+      return { groups, begun };
+    }
+
+    it('one waits for those that are announced, until all are here or will not come', async () => {
+      const { groups, begun } = paused(LONG);
+      const [first, second, third] = [groups.announce(), groups.announce(), groups.announce()];
+      const outcomes = [first.add(1), second.add(2)];
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      expect(begun).toEqual([]);
+      third.leave();
+      expect(await Promise.all(outcomes)).toEqual(['kept 1', 'kept 2']);
+      expect(begun).toEqual([[1, 2]]);
+    });
+
+    it('one that left twice, or after it came, is counted once', async () => {
+      const { groups, begun } = paused(LONG);
+      const [first, second, third] = [groups.announce(), groups.announce(), groups.announce()];
+      const outcome = first.add(1);
+      first.leave();
+      second.leave();
+      second.leave();
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      expect(begun).toEqual([]);
+      const last = third.add(3);
+      expect(await Promise.all([outcome, last])).toEqual(['kept 1', 'kept 3']);
+    });
+
+    it('one waits no longer than that for another who is late', async () => {
+      const { groups, begun } = paused(1);
+      const late = groups.announce();
+      expect(await groups.announce().add(1)).toBe('kept 1');
+      expect(await late.add(2)).toBe('kept 2');
+      expect(begun).toEqual([[1], [2]]);
+    });
+
+    it('who comes alone waits for nobody', async () => {
+      const { groups } = paused(LONG);
+      expect(await groups.announce().add(1)).toBe('kept 1');
+    });
+  });
 });

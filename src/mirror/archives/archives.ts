@@ -14,7 +14,7 @@ import {
   showChecksum,
 } from '../../hashes.ts';
 import type { Limits } from '../../limits.ts';
-import type { Blobs, StoredBlob } from '../../store/blobs.ts';
+import type { BlobHandle, Blobs, PutOptions, StoredBlob } from '../../store/blobs.ts';
 import type { Archive, Catalogue, ListedArchive } from '../../store/catalogue.ts';
 import type { Fetcher } from '../../upstream/fetcher.ts';
 import { shownAddress } from '../../upstream/http-errors.ts';
@@ -55,11 +55,26 @@ export interface FoundArchive {
   readonly fetched: boolean;
   /** Its bytes were measured just now, on their way into the store. */
   readonly measured?: boolean;
+  /** Of one that is not kept yet. */
+  readonly coming?: ComingArchive;
+}
+
+/** All checksums of an archive are verified, and its bytes are still on their way to the disk. */
+export interface ComingArchive {
+  /** Undefined when it could not be kept. */
+  open(): Promise<BlobHandle | undefined>;
+  /** Rejects when it could not be kept. */
+  readonly kept: Promise<FoundArchive>;
+}
+
+interface Download {
+  readonly verified: Promise<FoundArchive>;
+  readonly kept: Promise<FoundArchive>;
 }
 
 export class Archives {
   readonly #options: ArchivesOptions;
-  readonly #inFlight = new Map<string, Promise<FoundArchive>>();
+  readonly #inFlight = new Map<string, Download>();
   readonly #failures: FailureMemory;
   readonly #all: Gate;
   /** Downloads that are under way or not yet on the disk: a disk that is slower than the network makes them wait. */
@@ -91,11 +106,18 @@ export class Archives {
     return undefined;
   }
 
-  /** Finds or fetches; throws a SeraiError that says what was tried. Never ends early for one who left. */
-  async obtain(repository: string, archives: readonly ListedArchive[]): Promise<FoundArchive> {
+  /**
+   * Finds or fetches; throws a SeraiError that says what was tried. Never ends early for one who left. Resolves when the
+   * archive is kept, or as soon as it is `verified`.
+   */
+  async obtain(
+    repository: string,
+    archives: readonly ListedArchive[],
+    when: keyof Download = 'kept',
+  ): Promise<FoundArchive> {
     const attempts: Promise<FoundArchive>[] = [];
     for (const archive of archives) {
-      attempts.push(this.#obtainOne(repository, archive));
+      attempts.push(this.#obtainOne(repository, archive, when));
       if (attempts.length === archives.length) break;
       const found = await this.#headStart(attempts);
       if (found !== undefined) return found;
@@ -121,27 +143,39 @@ export class Archives {
 
   /** Resolves when no download is under way any more. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#inFlight.values());
+    await Promise.allSettled([...this.#inFlight.values()].map(({ kept }) => kept));
   }
 
-  async #obtainOne(repository: string, archive: ListedArchive): Promise<FoundArchive> {
+  async #obtainOne(repository: string, archive: ListedArchive, when: keyof Download): Promise<FoundArchive> {
     const found = await this.find([archive]);
     if (found !== undefined) return found;
     const key = downloadKey(repository, archive);
     const running = this.#inFlight.get(key);
-    if (running !== undefined) return running;
-    const { elsewhere } = this.#options;
-    if (elsewhere === undefined) this.#failures.throwRemembered(key);
-    const download = (elsewhere ?? this.#download.bind(this))(repository, archive);
+    if (running !== undefined) return running[when];
+    if (this.#options.elsewhere === undefined) this.#failures.throwRemembered(key);
+    const download = this.#begin(repository, archive);
     this.#inFlight.set(key, download);
-    try {
-      return await download;
-    } catch (error) {
-      if (elsewhere === undefined) this.#failures.remember(key, error);
-      throw error;
-    } finally {
-      this.#inFlight.delete(key);
-    }
+    download.kept.then(
+      () => this.#inFlight.delete(key),
+      (error: unknown) => {
+        this.#inFlight.delete(key);
+        if (this.#options.elsewhere === undefined) this.#failures.remember(key, error);
+      },
+    );
+    return download[when];
+  }
+
+  #begin(repository: string, archive: ListedArchive): Download {
+    const { elsewhere } = this.#options;
+    const verified = Promise.withResolvers<FoundArchive>();
+    const kept: Promise<FoundArchive> =
+      elsewhere?.(repository, archive) ??
+      this.#download(repository, archive, (found, open) =>
+        verified.resolve({ ...found, coming: { open, kept } }),
+      );
+    kept.then(verified.resolve, verified.reject);
+    verified.promise.catch(() => undefined);
+    return { verified: verified.promise, kept };
   }
 
   /** A blob that some other set of checksums brought, if it matches this one too. */
@@ -186,7 +220,11 @@ export class Archives {
     return whole;
   }
 
-  async #download(repository: string, archive: ListedArchive): Promise<FoundArchive> {
+  async #download(
+    repository: string,
+    archive: ListedArchive,
+    verified: (found: FoundArchive, open: ComingArchive['open']) => void,
+  ): Promise<FoundArchive> {
     const related = await this.#options.catalogue.related(archive.checksums);
     // Another download may have ended between this one's look and its turn.
     const done = await this.find(
@@ -199,7 +237,9 @@ export class Archives {
     let last: SeraiError | undefined;
     for (const address of addresses) {
       try {
-        const blob = await this.#fetchFrom(address, archive, related);
+        const blob = await this.#fetchFrom(address, archive, related, ({ id }, open) =>
+          verified({ blob: id, measured: true, fetched: true }, open),
+        );
         await this.#record(blob, [archive, ...related]);
         return { blob: blob.id, measured, fetched: true };
       } catch (error) {
@@ -239,7 +279,12 @@ export class Archives {
     return first === undefined ? '' : hostOf(first);
   }
 
-  async #fetchFrom(address: string, archive: Archive, related: readonly Archive[]): Promise<StoredBlob> {
+  async #fetchFrom(
+    address: string,
+    archive: Archive,
+    related: readonly Archive[],
+    verified: NonNullable<PutOptions['verified']>,
+  ): Promise<StoredBlob> {
     const { blobs, limits } = this.#options;
     const maxBytes = archive.size ?? limits.archive;
     const turn = new Turn();
@@ -250,6 +295,7 @@ export class Archives {
         kinds: kindsOf(related),
         maxBytes,
         ...(archive.size === undefined ? {} : { exactBytes: archive.size }),
+        verified,
         synced: () => turn.kept?.(),
       });
     } finally {
