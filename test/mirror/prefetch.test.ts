@@ -256,6 +256,7 @@ describe('what it costs', () => {
     const archive = ['recordBlob', 'related'] as const;
     const spies = [...repository, ...archive, 'listed' as const].map((name) => vi.spyOn(catalogue, name));
     const sizes = vi.spyOn(blobs, 'size');
+    const publications = vi.spyOn(catalogue, 'currentPublication');
     const [connections, requests] = [upstream.connections, upstream.requestsInAll];
     const file = join(mirror.config.data, 'catalogue.sqlite');
     const transactions = await transactionsIn(file);
@@ -264,6 +265,8 @@ describe('what it costs', () => {
     expect(upstream.connections - connections).toBeLessThanOrEqual(6);
     // Once for the archives, once for the caches of them all.
     expect(spies.map((spy) => spy.mock.calls.length)).toEqual([1, 1, 1, 1, 60, 60, 0]);
+    // Once in a turn of the event loop, and not twice for each archive.
+    expect(publications.mock.calls.length).toBeLessThan(60);
     // One look at each: what was not there before is measured on its way in, and not again to be sent.
     expect(sizes).toHaveBeenCalledTimes(60);
     // Three for each before they were grouped. How many there are depends on how quick the disk is.

@@ -24,8 +24,20 @@ export function findCaches(
 ): FindCaches {
   const known = new Map<string, { readonly publication: number; readonly mirrors: readonly string[] }>();
 
+  /** Of this turn of the event loop, in which many archives may be asked for. */
+  const publications = new Map<string, Promise<number | undefined>>();
+
+  function publicationOf(name: string): Promise<number | undefined> {
+    const asked = publications.get(name);
+    if (asked !== undefined) return asked;
+    if (publications.size === 0) setImmediate(() => publications.clear());
+    const publication = catalogue.currentPublication(name);
+    publications.set(name, publication);
+    return publication;
+  }
+
   async function mirrorsOf(name: string): Promise<readonly string[]> {
-    const publication = await catalogue.currentPublication(name);
+    const publication = await publicationOf(name);
     if (publication === undefined) return [];
     const before = known.get(name);
     if (before?.publication === publication) return before.mirrors;
