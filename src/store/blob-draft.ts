@@ -13,6 +13,7 @@
  *   6. rename tmp/NAME to sha256/XX/HEX, which replaces atomically what a simultaneous put left there
  *   7. open, fsync, close sha256/XX: the name is on the disk
  *
+ * Who is told that a blob is verified (blobs.ts) may read it from before 4 on: from tmp/NAME, and after 6 from its place.
  * Small blobs fill no buffer: 1 and 2 come after the comparison. 4 is each blob's own and begins with its last byte, so
  * that a large one keeps nobody back; the system joins those that run at the same time. 6 and 7 are done for all
  * blobs together that have come so far (blob-names.ts): each touched folder is synced once, after the last rename.
