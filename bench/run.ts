@@ -2,13 +2,13 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
+import { buildProgram } from '../test/support/program.ts';
 import { PARTS, type PartEntry } from './parts.ts';
 import { describe, holds, type Row } from './report.ts';
 import { type PartResult, writeDocuments } from './support/documents.ts';
 import { describeMachine, findVersions } from './support/machine.ts';
 import { type Outcome, outcomeSchema } from './support/messages.ts';
 import { whyNot } from './support/needs.ts';
-import { buildProgram } from './support/program.ts';
 
 /** One part may take so long, in milliseconds; then it is ended, and counts as failed. */
 const PATIENCE = 30 * 60_000;
@@ -88,7 +88,7 @@ async function measureAll({ parts, quick, write }: Asked): Promise<0 | 1> {
   const missed: { readonly part: string; readonly row: Row }[] = [];
   const left: string[] = [];
   let failed = false;
-  const program = buildProgram();
+  const program = await buildProgram();
   let stopped = false;
   const stop = (): void => {
     stopped = true;

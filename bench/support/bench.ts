@@ -50,7 +50,7 @@ const KEPT = 64 * 2 ** 20;
 export class Bench {
   /** Removed at the end. */
   readonly folder: string;
-  /** The compiled program's main file, or the source's. */
+  /** The built program's main file. */
   readonly program: string;
   readonly #quick: boolean;
   readonly #started = new Set<Started>();

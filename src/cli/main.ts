@@ -175,4 +175,8 @@ async function main(args: readonly string[]): Promise<number> {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') process.stderr.write(`serai: cannot write: ${error.message}\n`);
 });
-process.exitCode = await main(process.argv.slice(2));
+// Should nothing be left to wait for before it is done, it has failed.
+process.exitCode = 1;
+void main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});

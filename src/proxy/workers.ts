@@ -1,6 +1,7 @@
 /** The primary process's end of its workers: starts them, answers what they ask, and replaces one that dies. */
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
@@ -9,8 +10,8 @@ import { asSeraiError, reasonOf, SeraiError } from '../errors.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import { errorOf, failureOf, type Obtain, parseToPrimary, type ToWorker } from './worker-messages.ts';
 
-// Beside this file, in TypeScript in a checkout and compiled in the package.
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+/** Beside this file, in a checkout and in the package. */
+const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
 /** Milliseconds before a worker that died is started anew; doubled with each further death, up to the last. */
 const FIRST_WAIT = 100;

@@ -16,4 +16,4 @@ async function answer({ kind, path, limits }: TreeOnDisk): Promise<void> {
   }
 }
 
-await answer(workerData);
+void answer(workerData);

@@ -16,7 +16,7 @@ export type FromTreeThread =
   | { readonly tree: PackedTree }
   | { readonly code: ErrorCode; readonly message: string };
 
-/** The program runs from its sources and compiled. */
+/** Beside this file, in a checkout and in the package. */
 const SCRIPT = new URL(`./tree-thread-worker${extname(import.meta.url)}`, import.meta.url);
 
 /** Throws as `readIndexFile` and `readFolderTree` do; a TreeError comes as its code and message. */

@@ -5,9 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FileSpec, GitBuilder, temporaryFolder } from '../support/git-builder.ts';
 import { md5, source } from '../support/guard-trees.ts';
-import { runSerai } from '../support/serai-command.ts';
-
-const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+import { MAIN, runSerai } from '../support/serai-command.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let builder: GitBuilder;

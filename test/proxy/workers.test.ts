@@ -212,6 +212,6 @@ test('with one worker, which is the default, there is no other process', async (
   await serai.line('synced default');
   if (process.platform === 'linux') {
     expect(workersOf(serai.process.pid)).toEqual([]);
-    expect(await readFile(`/proc/${serai.process.pid}/cmdline`, 'utf8')).toContain('main.ts');
+    expect(await readFile(`/proc/${serai.process.pid}/cmdline`, 'utf8')).toContain('main.cjs');
   }
 });

@@ -1,9 +1,11 @@
-/** The program as a user runs it: `node src/cli/main.ts …` as a process of its own. */
+/** The built program as a user runs it, as a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { inject } from 'vitest';
 
-const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+/** The main file. */
+export const MAIN = inject('program');
 
 export interface CommandResult {
   readonly exitCode: number | null;

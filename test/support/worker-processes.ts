@@ -11,7 +11,7 @@ export function workersOf(server: number | undefined): readonly number[] {
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
       const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       if (Number(parent) !== server || state === 'Z') continue;
-      if (readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('/proxy/worker.')) found.push(Number(name));
+      if (readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('/worker.cjs')) found.push(Number(name));
     } catch {
       // It has ended.
     }

@@ -1,4 +1,5 @@
 /** The serving thread's end of the sync worker. */
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../../config.ts';
 import { asSeraiError, type ErrorCode, SeraiError } from '../../errors.ts';
@@ -30,11 +31,8 @@ interface Waiting {
   readonly reject: (error: SeraiError) => void;
 }
 
-// Beside this file, in TypeScript in a checkout and compiled in the package.
-const WORKER = new URL(
-  import.meta.url.endsWith('.ts') ? './sync-worker.ts' : './sync-worker.js',
-  import.meta.url,
-);
+/** Beside this file, in a checkout and in the package. */
+const WORKER = new URL(`./sync-worker${extname(import.meta.url)}`, import.meta.url);
 
 export class SyncThread {
   readonly #config: Config;
