@@ -121,7 +121,7 @@ test('by steps and by the whole, the same is served, held and remembered', async
       }
       await mirror.close();
     }),
-    { numRuns: 12 },
+    { numRuns: 5 },
   );
 }, 240_000);
 

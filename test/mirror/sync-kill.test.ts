@@ -7,7 +7,7 @@ import { runScript, startScript } from '../support/store-processes.ts';
 import { type Files, GitUpstream, indexOf, manyPackages, version } from '../support/tree-builder.ts';
 import { startUpstream, TestMirror, temporaryFolder } from './test-mirror.ts';
 
-const CHILD = '../mirror/child-sync.ts';
+const CHILD = 'child-sync';
 const BEFORE = manyPackages(20);
 const AFTER: Files = { ...BEFORE, ...version('p5.1', { more: 'x-new: 1' }), ...version('new.1'), repo: '' };
 

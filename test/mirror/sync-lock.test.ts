@@ -10,7 +10,7 @@ import { failureOf, startUpstream, TestMirror, temporaryFolder } from './test-mi
 const FILES = manyPackages(10);
 
 function startChild(mirror: TestMirror, upstream: string, step: string): Script {
-  const child = startScript('../mirror/child-sync.ts', mirror.config.data, upstream, step);
+  const child = startScript('child-sync', mirror.config.data, upstream, step);
   onTestFinished(() => void child.process.kill('SIGKILL'));
   return child;
 }

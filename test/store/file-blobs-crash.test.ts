@@ -25,7 +25,7 @@ describe('the blobs after a kill -9', () => {
     let sweptSomething = false;
     for (let finished = false; !finished; ) {
       const directory = join(folder.path, String(killed));
-      const ending = await runScript('store-child-put.ts', directory, String(killed + 1));
+      const ending = await runScript('store-child-put', directory, String(killed + 1));
       finished = ending.signal !== 'SIGKILL';
       if (finished) expect(ending).toMatchObject({ code: 0 });
       else killed += 1;

@@ -88,7 +88,7 @@ describe('migrate', () => {
 
   it('takes nothing of a step in which it was killed', async () => {
     await publishFirst();
-    const killed = await runScript('store-child-migrate.ts', file, String(MIGRATIONS.length));
+    const killed = await runScript('store-child-migrate', file, String(MIGRATIONS.length));
     expect(killed).toMatchObject({ signal: 'SIGKILL' });
     expect(versionAndTables()).toEqual({ version: MIGRATIONS.length, tables: ['event'] });
     const catalogue = await openSqliteCatalogue(file);
@@ -104,7 +104,7 @@ describe('migrate', () => {
     makeVersion1(file);
     const before = inDatabase(schemaOf);
     for (let attempt = 0; attempt < 2; attempt++) {
-      expect(await runScript('store-child-migrate.ts', file, '1')).toMatchObject({ signal: 'SIGKILL' });
+      expect(await runScript('store-child-migrate', file, '1')).toMatchObject({ signal: 'SIGKILL' });
       expect(versionAndTables()).toEqual({ version: 1, tables: ['event'] });
       expect(inDatabase(schemaOf)).toEqual(before);
     }

@@ -41,7 +41,7 @@ describe('openSqliteCatalogue', () => {
     it('is made once when many begin at the same time, and all their events are chained', async () => {
       const names = ['one', 'two', 'three', 'four'];
       const endings = await Promise.all(
-        names.map((name) => runScript('store-child-append.ts', file, name, '20')),
+        names.map((name) => runScript('store-child-append', file, name, '20')),
       );
       for (const ending of endings) expect(ending).toMatchObject({ code: 0, errors: '' });
       const events = await withCatalogue((catalogue) => catalogue.events(0, 1000));
@@ -55,7 +55,7 @@ describe('openSqliteCatalogue', () => {
     it('waits for another’s write, and reads meanwhile', async () => {
       await withCatalogue(async (catalogue) => {
         await catalogue.publish(samplePublication(1));
-        const holder = startScript('store-child-lock.ts', file);
+        const holder = startScript('store-child-lock', file);
         await holder.lines(1);
         await expectOnlyFirst(catalogue);
         holder.process.stdin.write('go\n');
@@ -68,7 +68,7 @@ describe('openSqliteCatalogue', () => {
     it('waits for another’s write also to switch on the write-ahead log', async () => {
       await withCatalogue((catalogue) => catalogue.publish(samplePublication(1)));
       sql('PRAGMA journal_mode = DELETE');
-      const holder = startScript('store-child-lock.ts', file);
+      const holder = startScript('store-child-lock', file);
       await holder.lines(1);
       holder.process.stdin.write('go\n');
       await withCatalogue(expectOnlyFirst);
@@ -97,7 +97,7 @@ describe('openSqliteCatalogue', () => {
       for (let finished = false; !finished; ) {
         file = `${folder.path}/${killed}.sqlite`;
         await withCatalogue((catalogue) => catalogue.publish(samplePublication(1)));
-        const ending = await runScript('store-child-publish.ts', file, String(killed + 1));
+        const ending = await runScript('store-child-publish', file, String(killed + 1));
         finished = ending.signal !== 'SIGKILL';
         if (finished) {
           expect(ending).toMatchObject({ code: 0, errors: '' });
@@ -115,7 +115,7 @@ describe('openSqliteCatalogue', () => {
     it('agrees in all its parts, killed at any moment, and has lost nothing that was told', async () => {
       for (const told of [1, 2, 5, 11, 23]) {
         file = `${folder.path}/after-${told}.sqlite`;
-        const publisher = startScript('store-child-publish-many.ts', file);
+        const publisher = startScript('store-child-publish-many', file);
         await publisher.lines(told);
         publisher.process.kill('SIGKILL');
         const lines = (await publisher.ended).output.trimEnd().split('\n').length;

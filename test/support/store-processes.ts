@@ -1,7 +1,8 @@
-/** Runs the scripts beside this file as processes of their own, so that they can really be killed. */
+/** Runs scripts as processes of their own, so that they can really be killed. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { inject } from 'vitest';
 
 export interface Ending {
   readonly code: number | null;
@@ -17,10 +18,9 @@ export interface Script {
   lines(count: number): Promise<void>;
 }
 
-/** `name` is a file of test/support/. */
+/** `name` is a script's, as `buildScripts` finds them. */
 export function startScript(name: string, ...args: readonly string[]): Script {
-  const path = fileURLToPath(new URL(name, import.meta.url));
-  const child = spawn(process.execPath, [path, ...args]);
+  const child = spawn(process.execPath, [join(inject('scripts'), `${name}.mjs`), ...args]);
   let output = '';
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
