@@ -21,7 +21,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     const upstream = await startDemoUpstream(folder);
     const mirror = await startServer(
       configure(folder, upstream, options.listen),
-      createLogger('error', process.stderr),
+      await createLogger('error', process.stderr),
       {
         schedule: false,
       },

@@ -36,7 +36,7 @@ ${EXIT_CODES}`,
       const { serve } = await import('./serve.ts');
       const { createLogger } = await import('./logger.ts');
       const config = await configOf(flags);
-      await serve(config, createLogger(config.log_level, process.stdout));
+      await serve(config, await createLogger(config.log_level, process.stdout));
     });
 
   withConfigFlags(program.command('sync'))

@@ -1,13 +1,11 @@
 /** The HTTP server: the fast path for what opam asks, before the table of routes for everything else. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { asSeraiError, type SeraiError } from '../errors.ts';
 import type { Mirror } from '../mirror/mirror.ts';
 import { ArchiveHandler } from './archive-handler.ts';
 import { Connections } from './connections.ts';
 import { IndexHandler } from './index-handler.ts';
-import { createPages } from './pages.ts';
 import { type Asked, isPagePath, parsePath } from './paths.ts';
 import { RETRY_LATER, STORE_UNKNOWN, sendText } from './respond.ts';
 import { SlowClients } from './slow-clients.ts';
@@ -55,7 +53,14 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
     if (response.headersSent) response.destroy();
     else sendText(request, response, 500, text);
   };
-  const pages = pagesListener(mirror, failed);
+  let pagesLoaded: Promise<Listener> | undefined;
+  /** Loaded when they are asked for: hono, and the fetch that it needs, take longer to load than a server to start. */
+  const pages: Listener = (request, response) => {
+    pagesLoaded ??= import('./pages-listener.ts').then(({ pagesListener }) => pagesListener(mirror, failed));
+    pagesLoaded
+      .then((listener) => listener(request, response))
+      .catch((error: unknown) => fail(error, request, response));
+  };
 
   const answerAsked = async (
     path: string,
@@ -134,19 +139,6 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
     return drain(server, limits.drain);
   };
   return { server, drain: drainOnce, forget: () => archives.forget() };
-}
-
-/** The pages, told nothing of what a client says of the host that it believes to speak with (HOSTILE 13). */
-function pagesListener(mirror: Mirror, failed: (error: unknown) => string): Listener {
-  const pages = createPages(mirror);
-  pages.onError((error, context) => context.text(`${failed(error)}\n`, 500));
-  const listener = getRequestListener((request) => pages.fetch(request), { overrideGlobalObjects: false });
-  return (request, response) => {
-    request.headers.host = 'localhost';
-    // Node leaves the body of an answer to HEAD out; hono would leave its length out too.
-    request.method = 'GET';
-    void listener(request, response);
-  };
 }
 
 /** Kept-alive connections fall idle one after the other, so they are looked for until none is left. */

@@ -49,8 +49,12 @@ export async function openFileBlobs(directory: string, options: FileBlobsOptions
   const folders = layoutOf(directory);
   try {
     await makeFolder(files, directory);
+    await files.makeFolder(folders.blobs);
+    const there = new Set<string>();
+    for await (const name of files.names(folders.blobs)) there.add(name);
     // All at once, so that a put has one folder to sync and never a new folder's parent as well.
-    await Promise.all(SHARDS.map((shard) => files.makeFolder(join(folders.blobs, shard))));
+    const missing = SHARDS.filter((shard) => !there.has(shard));
+    await Promise.all(missing.map((shard) => files.makeFolder(join(folders.blobs, shard))));
     await files.makeFolder(folders.temporary);
     await files.makeFolder(folders.quarantine);
     // Also when they were there: another process may have made them a moment ago.

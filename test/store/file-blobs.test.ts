@@ -54,6 +54,20 @@ describe('openFileBlobs', () => {
     expect((await stat(pathOf(directory, SAMPLE_ID))).mode & 0o777).toBe(0o444);
   });
 
+  it('makes its folders once, and looks whether they are there with one call', async () => {
+    const counts: number[] = [];
+    for (let round = 0; round < 2; round++) {
+      const operations: string[] = [];
+      await openFileBlobs(join(directory, 'anew'), {
+        files: watchedFiles((operation) => operations.push(operation)),
+      });
+      counts.push(operations.filter((operation) => operation === 'makeFolder').length);
+    }
+    // The folders of all first two digits, and those that they stand in.
+    expect(counts).toEqual([expect.any(Number), 3]);
+    expect(counts[0]).toBeGreaterThan(256);
+  });
+
   it('makes the system calls of a put in the order that it promises', async () => {
     const operations: string[] = [];
     const blobs = await openFileBlobs(directory, {

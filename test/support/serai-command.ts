@@ -13,10 +13,15 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+export interface CommandOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** Runs a command to its end. */
 export async function runSerai(
   args: readonly string[],
-  options: { cwd?: string } = {},
+  options: CommandOptions = {},
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   let stdout = '';
@@ -46,7 +51,7 @@ export interface ServingCommand {
 /** `serai serve` on a free port; resolves when it listens. */
 export async function startSerai(
   args: readonly string[],
-  options: { cwd?: string } = {},
+  options: CommandOptions = {},
 ): Promise<ServingCommand> {
   const child = spawn(process.execPath, [MAIN, 'serve', '--listen', '127.0.0.1:0', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

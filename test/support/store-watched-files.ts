@@ -28,7 +28,10 @@ export function watchedFiles(
     rename: watched('rename', files.rename),
     remove: watched('remove', files.remove),
     makeFolder: watched('makeFolder', files.makeFolder),
-    names: files.names,
+    names: (folder) => {
+      before('names');
+      return files.names(folder);
+    },
   };
 }
 
