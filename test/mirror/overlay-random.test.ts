@@ -187,7 +187,7 @@ test('whatever the sources went through', { timeout: 60_000 }, async () => {
         await fixture.close();
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 12 },
   );
   expect(published).toBeGreaterThan(5);
 });

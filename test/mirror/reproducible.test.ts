@@ -160,7 +160,7 @@ test('property: any order of history leads to the same index', async () => {
       );
       expect(byHistory).toEqual(await fromNothing(end));
     }),
-    { numRuns: 8 },
+    { numRuns: 4 },
   );
 });
 

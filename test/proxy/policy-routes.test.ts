@@ -69,7 +69,7 @@ describe('for random repositories and denials', () => {
           }
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 6 },
     );
   });
 
