@@ -252,6 +252,32 @@ describe('P1: ed25519', () => {
     );
   });
 
+  test('any 32 bytes, and the borders of what is canonical, are taken as noble takes them', () => {
+    const near = [0n, P, 2n ** 255n].flatMap((border) =>
+      Array.from({ length: 40 }, (_, index) => border + BigInt(index) - 20n),
+    );
+    const borders = near.filter((y) => y >= 0n && y < 2n ** 255n).flatMap((y) => [y, y + 2n ** 255n]);
+    const strictByNoble = (raw: Uint8Array): boolean => {
+      try {
+        const point = Point.fromBytes(raw, false);
+        return !point.isSmallOrder() && point.isTorsionFree();
+      } catch {
+        return false;
+      }
+    };
+    const bytes = fc.uint8Array({ minLength: 32, maxLength: 32 });
+    fc.assert(fc.property(bytes, (raw) => isStrictPoint(raw) === strictByNoble(raw)));
+    for (const raw of borders.map(littleEndian)) expect(isStrictPoint(raw)).toBe(strictByNoble(raw));
+  });
+
+  test('what the shorter check rests on', () => {
+    const divisor = (a: bigint, b: bigint): bigint => (b === 0n ? a : divisor(b, a % b));
+    const [curve, twist] = [8n * L, 2n * P + 2n - 8n * L];
+    const shared = [curve, twist].flatMap((order) => [divisor(5n * L, order), divisor(5n * L - 2n, order)]);
+    expect(shared).toEqual([L, 1n, 1n, 1n]);
+    expect((5n * L - 1n) % 8n).toBe(0n);
+  });
+
   test.each<[string, string]>([
     ['y = p + 3, which is a point when reduced', Buffer.from(littleEndian(P + 3n)).toString('hex')],
     ['all bits set', 'ff'.repeat(32)],
