@@ -1,4 +1,5 @@
 /** Verifying 18,793 signed versions, from nothing and after a change of one, beside bare node:crypto. */
+import { ClaimThread } from '../../src/mirror/trust/claim-thread.ts';
 import { VerdictMemory } from '../../src/mirror/trust/verdict-memory.ts';
 import { createSignedDialect } from '../../src/verify/signed/dialect.ts';
 import { root1, root2 } from '../../test/support/signed-keys.ts';
@@ -22,7 +23,8 @@ export default async function verify(bench: Bench): Promise<readonly Row[]> {
   const one: Figure[] = [];
   const ours = async (): Promise<Figure> => {
     const cache = new VerdictMemory([]);
-    const dialect = createSignedDialect({ trust, threshold: 'verified-developer', cache });
+    const checker = new ClaimThread();
+    const dialect = createSignedDialect({ trust, threshold: 'verified-developer', cache, checker });
     cache.begin();
     let trusted: string | undefined;
     const whole = await bench.measure(async () => {
@@ -39,6 +41,7 @@ export default async function verify(bench: Bench): Promise<readonly Row[]> {
         if (verdict.violations.length > 0) throw new Error(verdict.violations[0]?.message);
       }),
     );
+    await checker.close();
     return whole;
   };
   const theirs = (): Promise<Figure> => bench.measure(() => verifyBare(signatures, real.versions));

@@ -2,6 +2,7 @@
 import { systemClock } from '../clock.ts';
 import { SeraiError } from '../errors.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
+import { ClaimThread } from '../mirror/trust/claim-thread.ts';
 import type { VerdictFile } from '../mirror/trust/verdict-file.ts';
 import { type VerifyRequest, verifyPath } from '../mirror/trust/verify-path.ts';
 import { compareBytewise } from '../opam/tree.ts';
@@ -38,6 +39,7 @@ export async function verify(path: string, flags: VerifyFlags): Promise<0 | 1> {
     throw new SeraiError('usage', `there is no dialect ${flags.dialect}; choose signed`);
   const trust = trustOf(flags);
   const kept = flags.memory === undefined ? undefined : await openMemory(flags.memory);
+  const checker = new ClaimThread();
   const verdict = await judge({
     path,
     limits: DEFAULT_LIMITS,
@@ -49,10 +51,11 @@ export async function verify(path: string, flags: VerifyFlags): Promise<0 | 1> {
       trust,
       threshold: thresholdOf(flags.level),
       acceptWeak: flags.acceptWeak ?? false,
+      checker,
       ...(flags.maxAge === undefined ? {} : { maxAge: ageOf(flags.maxAge) }),
       ...(kept === undefined ? {} : { cache: kept.memory }),
     }),
-  });
+  }).finally(() => checker.close());
   // What a refused tree led to is not worth keeping: the next one is judged from what was accepted.
   if (verdict.violations.length === 0) await kept?.save();
   for (const warning of warningsOf(trust, flags)) process.stderr.write(`serai: warning: ${warning}\n`);

@@ -13,6 +13,7 @@ import { unsignedDialect } from '../../verify/unsigned.ts';
 import type { ChangedCandidate } from '../fetch/fetch-candidate.ts';
 import { historyOf } from '../fetch/git-candidate.ts';
 import { readTreeBlob, storeTree } from '../index/tree-blob.ts';
+import { ClaimThread } from './claim-thread.ts';
 import { decodeTrust, encodeTrust, type TrustRecord } from './trust-record.ts';
 import { VerdictMemory } from './verdict-memory.ts';
 
@@ -72,7 +73,12 @@ class SignedJudge implements Judge {
     this.#memory ??= new VerdictMemory(await catalogue.verdicts(repository));
     const memory = this.#memory;
     memory.begin();
-    const dialect = createSignedDialect({ ...signedOptions(settings, record, config.limits), cache: memory });
+    const checker = new ClaimThread();
+    const dialect = createSignedDialect({
+      ...signedOptions(settings, record, config.limits),
+      cache: memory,
+      checker,
+    });
     const { tree, git } = candidate;
     const previous = git === undefined ? await this.#previousTree(record) : undefined;
     const seen = {
@@ -82,7 +88,7 @@ class SignedJudge implements Judge {
         : { git: { commit: git.commit, history: historyOf(git.repository, config.limits) } }),
       ...(previous === undefined ? {} : { previous }),
     };
-    const verdict = await dialect.verify(seen, record.state, now);
+    const verdict = await dialect.verify(seen, record.state, now).finally(() => checker.close());
     const judged = memory.made;
     const settle = (): void => memory.settle();
     if (verdict.violations.length > 0 || verdict.trusted === undefined) return { verdict, judged, settle };

@@ -3,6 +3,7 @@ import { SeraiError } from '../../errors.ts';
 import { DEFAULT_LIMITS } from '../../limits.ts';
 import type { Tree } from '../../opam/tree.ts';
 import type { Dialect, VerdictCache } from '../dialect.ts';
+import { type ClaimChecker, checkHere } from './claims.ts';
 import { treeReader } from './file-reader.ts';
 import { type Anchors, anchorsOf, type Trust } from './first-trust.ts';
 import { KeyRing } from './keys.ts';
@@ -26,6 +27,8 @@ export interface SignedOptions {
   readonly requireGit?: boolean;
   readonly limits?: ReadingLimits;
   readonly cache?: VerdictCache;
+  /** Who checks the signatures of versions, many at a time; this thread without it. */
+  readonly checker?: ClaimChecker;
 }
 
 /** Where to go on from when the user says what is trusted. */
@@ -92,5 +95,6 @@ function settingsOf(options: SignedOptions): Settings {
     limits,
     reading: { ring: new KeyRing(), depth: limits.opam_depth, raised },
     cache: options.cache,
+    checker: options.checker ?? checkHere,
   };
 }

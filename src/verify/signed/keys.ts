@@ -1,34 +1,25 @@
 /** Public keys (point 1): strict when they are read, so that a signature's verdict is never ambiguous. */
-import {
-  constants,
-  createHash,
-  createPublicKey,
-  type KeyObject,
-  type VerifyKeyObjectInput,
-  verify,
-} from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { isSignature, type SignatureAlgorithm, signatureBytes } from './raw-signature.ts';
 import { isStrictPoint } from './strict-points.ts';
 
 export interface PublicKey {
   /** `sha256=…`: the form of trust anchors, and what makes two keys the same one. */
   readonly fingerprint: string;
   /** What an entry of `signature:` must name for this key. */
-  readonly signatureAlgorithm: string;
+  readonly signatureAlgorithm: SignatureAlgorithm;
+  /** The key as node:crypto has it; it can be handed to another thread. */
+  readonly handle: KeyObject;
   /** True when the hex is this key's signature over the text. */
   verify(text: Uint8Array, signature: string): boolean;
-  /** The same, beside other work. */
-  verifyLater(text: Uint8Array, signature: string): Promise<boolean>;
 }
 
 /** Keys already read; a tree has few, but each is referred to by many files. */
 const KEYS_KEPT = 20_000;
 const RSA_LEAST_BITS = 2048;
-const PSS_SALT_BYTES = 32;
 /** RFC 8410: what stands before the 32 raw bytes in an SPKI. */
 const ED25519_SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const ED25519_KEY = /^[0-9a-f]{64}$/;
-const ED25519_SIGNATURE = /^[0-9a-f]{128}$/;
-const LOWER_HEX = /^(?:[0-9a-f]{2})+$/;
 /** RFC 7468, of this label alone: node:crypto by itself would also take certificates and private keys. */
 const SPKI_PEM = /^\s*-----BEGIN PUBLIC KEY-----\n([A-Za-z0-9+/=\n]+)\n-----END PUBLIC KEY-----\s*$/;
 
@@ -59,8 +50,7 @@ function importEd25519(text: string): PublicKey | undefined {
   if (!isStrictPoint(raw)) return undefined;
   const spki = Buffer.concat([ED25519_SPKI_PREFIX, raw]);
   const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  // RFC 8032's cofactorless equation, S below the order: what OpenSSL computes.
-  return publicKey(fingerprintOf(raw), 'ed25519', { digest: null, key, form: ED25519_SIGNATURE });
+  return publicKey(fingerprintOf(raw), 'ed25519', key);
 }
 
 function importRsa(text: string): PublicKey | undefined {
@@ -71,8 +61,7 @@ function importRsa(text: string): PublicKey | undefined {
   if (spki.toString('base64') !== base64) return undefined;
   const key = importSpki(spki);
   if (key === undefined || !isStrictRsa(key, spki)) return undefined;
-  const pss = { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: PSS_SALT_BYTES };
-  return publicKey(fingerprintOf(spki), 'RSASSA-PSS', { digest: 'sha256', key: pss, form: LOWER_HEX });
+  return publicKey(fingerprintOf(spki), 'RSASSA-PSS', key);
 }
 
 function importSpki(spki: Buffer): KeyObject | undefined {
@@ -98,30 +87,19 @@ function isStrictRsa(key: KeyObject, spki: Buffer): boolean {
   );
 }
 
-interface Verifying {
-  readonly digest: 'sha256' | null;
-  readonly key: KeyObject | VerifyKeyObjectInput;
-  /** What a signature's hex looks like; any other is passed over. */
-  readonly form: RegExp;
-}
-
 function publicKey(
   fingerprint: string,
-  signatureAlgorithm: string,
-  { digest, key, form }: Verifying,
+  signatureAlgorithm: SignatureAlgorithm,
+  handle: KeyObject,
 ): PublicKey {
   return {
     fingerprint,
     signatureAlgorithm,
-    verify: (text, signature) =>
-      form.test(signature) && verify(digest, text, key, Buffer.from(signature, 'hex')),
-    verifyLater: (text, signature) =>
-      new Promise((resolve, reject) => {
-        if (!form.test(signature)) return resolve(false);
-        verify(digest, text, key, Buffer.from(signature, 'hex'), (error, holds) =>
-          error === null ? resolve(holds) : reject(error),
-        );
-      }),
+    handle,
+    verify(text, signature) {
+      const bytes = signatureBytes(signatureAlgorithm, signature);
+      return bytes !== undefined && isSignature(signatureAlgorithm, handle, text, bytes);
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import type { Limits } from '../../limits.ts';
 import type { Tree } from '../../opam/tree.ts';
 import type { VerdictCache, VersionVerdict } from '../dialect.ts';
 import type { Authorities } from './authorities.ts';
+import type { ClaimChecker } from './claims.ts';
 import type { FileIndex, VersionFiles } from './file-index.ts';
 import { type FileRef, readGroups, treeReader } from './file-reader.ts';
 import { placeOf, type VersionPlace, versionPlace } from './places.ts';
@@ -19,6 +20,7 @@ export interface PresentReading {
   readonly limits: Pick<Limits, 'opam_file' | 'other_file'>;
   readonly bootstrap: Bootstrap;
   readonly cache: VerdictCache | undefined;
+  readonly checker: ClaimChecker;
 }
 
 /**
@@ -46,9 +48,9 @@ interface Batch {
   readonly proven: Promise<void>;
 }
 
-/** Versions whose signatures are handed to other threads together. */
+/** Versions whose signatures are checked together. */
 const BATCH = 64;
-/** So many batches wait for those threads, so that they never wait for the next file to be read and parsed. */
+/** So many batches may be at the checker's, so that it never waits for the next file to be read and parsed. */
 const BATCHES_AHEAD = 16;
 
 export async function readPresent(present: PresentReading): Promise<ReadonlyMap<string, VersionVerdict>> {
@@ -84,11 +86,11 @@ export function sharedPaths(index: FileIndex): readonly string[] {
 /** Judges in batches: while the signatures of some are verified, the files of the next are read. */
 async function judgePending(
   pending: readonly Pending[],
-  { tree, authorities, policy, limits, cache }: PresentReading,
+  { tree, authorities, policy, limits, cache, checker }: PresentReading,
   verdicts: Map<string, VersionVerdict>,
 ): Promise<void> {
   const most = Math.max(limits.opam_file, limits.other_file);
-  const proofs = new Proofs(authorities);
+  const proofs = new Proofs(authorities, checker);
   const ahead: Batch[] = [];
   const send = (versions: readonly ReadVersion[]): void => {
     const proven = proofs.prepare(versions);

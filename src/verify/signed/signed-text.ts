@@ -1,6 +1,7 @@
 /** What is signed, and the entries of `signature:` (point 1). */
 import { hash } from 'node:crypto';
 import type { Value } from '../../opam/syntax.ts';
+import type { Claim } from './claims.ts';
 import { FormError } from './form-error.ts';
 import { type FoldedId, foldId } from './key-ids.ts';
 import type { PublicKey } from './keys.ts';
@@ -38,7 +39,7 @@ export class SignedText {
    * is passed over. Each signature is verified once, however often it is asked for.
    */
   isSignedBy(id: FoldedId, key: PublicKey): boolean {
-    const question = `${id} ${key.fingerprint}`;
+    const question = questionOf(id, key);
     const known = this.#results.get(question);
     if (known !== undefined) return known;
     const holds = this.#fitting(id, key).some((entry) => key.verify(this.#signed, entry.signature));
@@ -46,16 +47,15 @@ export class SignedText {
     return holds;
   }
 
-  /** Finds out what `isSignedBy` will say, beside other work. */
-  async prepare(id: FoldedId, key: PublicKey): Promise<void> {
-    const question = `${id} ${key.fingerprint}`;
-    if (this.#results.has(question)) return;
-    let holds = false;
-    for (const entry of this.#fitting(id, key)) {
-      holds = await key.verifyLater(this.#signed, entry.signature);
-      if (holds) break;
-    }
-    this.#results.set(question, holds);
+  /** The claims that decide what `isSignedBy` will say; none where that is known. */
+  claimsBy(id: FoldedId, key: PublicKey): readonly Claim[] {
+    if (this.#results.has(questionOf(id, key))) return [];
+    return this.#fitting(id, key).map(({ signature }) => ({ key, text: this.#signed, signature }));
+  }
+
+  /** What came of those claims: whether one of them is true. */
+  settle(id: FoldedId, key: PublicKey, holds: boolean): void {
+    this.#results.set(questionOf(id, key), holds);
   }
 
   #fitting(id: FoldedId, key: PublicKey): readonly SignatureEntry[] {
@@ -71,6 +71,10 @@ export class SignedText {
     this.#bytes ??= Buffer.from(this.text, 'latin1');
     return this.#bytes;
   }
+}
+
+function questionOf(id: FoldedId, key: PublicKey): string {
+  return `${id} ${key.fingerprint}`;
 }
 
 /** The entries of a `signature:` field's bare value; throws FormError. */

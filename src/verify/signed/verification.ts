@@ -1,5 +1,6 @@
 /** One verification: the snapshot tag, `keys/root`, the steps from what is trusted, then what may be served. */
 import type { Candidate, RootOfTrust, Verdict, VerdictCache, Violation } from '../dialect.ts';
+import type { ClaimChecker } from './claims.ts';
 import { showDate } from './dates.ts';
 import { FileIndex } from './file-index.ts';
 import { treeReader } from './file-reader.ts';
@@ -23,6 +24,7 @@ export interface Settings extends ArrivalSettings {
   readonly maxAge: number | undefined;
   readonly requireGit: boolean;
   readonly cache: VerdictCache | undefined;
+  readonly checker: ClaimChecker;
 }
 
 export class Verification {
@@ -88,12 +90,21 @@ export class Verification {
   async #accept(repository: Repository, snapshot: Snapshot | undefined): Promise<Verdict> {
     const { authorities } = repository;
     const { tree, git } = this.#candidate;
-    const { policy, limits, cache, maxAge } = this.#settings;
+    const { policy, limits, cache, checker, maxAge } = this.#settings;
     // A step between two trees of different kinds leaves ids of the old one where the bytes are the same.
     const stepped = git === undefined && this.#state !== undefined;
     const index = stepped ? new FileIndex(tree.files.values()) : repository.index;
     const bootstrap = await this.#bootstrap(authorities.root);
-    const versions = await readPresent({ tree, index, authorities, policy, limits, bootstrap, cache });
+    const versions = await readPresent({
+      tree,
+      index,
+      authorities,
+      policy,
+      limits,
+      bootstrap,
+      cache,
+      checker,
+    });
     return {
       versions,
       shared: sharedPaths(index),
