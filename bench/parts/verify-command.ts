@@ -1,5 +1,5 @@
 /** `serai verify` of the signed real repository, process start included, beside bare verifications of its signatures. */
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root1, root2 } from '../../test/support/signed-keys.ts';
 import { changeOne, type SignedReal, signReal } from '../../test/support/signed-real.ts';
@@ -12,7 +12,8 @@ const ROUNDS = 5;
 const GOAL_FROM_NOTHING = 1.6;
 const GOAL_ONE_CHANGE = 0.2;
 const NOTE =
-  '--from alone verifies every signature: an old tree may have been accepted with versions withheld, so that it is trusted does not show theirs to hold; --memory keeps what was shown';
+  'the run before it, of the old tree, left its memory in the cache, as it does for every user; without that (--no-memory) every signature is verified, since an old tree may have been accepted with versions withheld';
+const NOTHING = 'from nothing: with an empty cache, which the run writes for the next';
 const CHANGED = 'packages/0install/0install.2.18/opam';
 
 export default async function verifyCommand(bench: Bench): Promise<readonly Row[]> {
@@ -23,65 +24,76 @@ export default async function verifyCommand(bench: Bench): Promise<readonly Row[
   const after = await write(bench, changeOne(real, CHANGED));
   const signatures = bareSignatures();
 
-  const memory = bench.path('verdicts');
-  const command = (...args: readonly string[]): (() => Promise<Figure>) => {
-    const anchors = ['--anchor', root1.fingerprint, '--anchor', root2.fingerprint, '--quorum', '2'];
-    const how = ['--level', 'verified-developer', '--now', '2026-06-02T00:00:00Z'];
+  const cache = bench.path('cache');
+  const kept = bench.path('kept');
+  const anchors = ['--anchor', root1.fingerprint, '--anchor', root2.fingerprint, '--quorum', '2'];
+  const how = ['--level', 'verified-developer', '--now', '2026-06-02T00:00:00Z'];
+  /** With the cache empty but for what `prepare` puts there. */
+  const command = (prepare: () => void, ...args: readonly string[]): (() => Promise<Figure>) => {
+    const env = { ...process.env, XDG_CACHE_HOME: cache };
     return async () => {
-      const ran = await bench.run(process.execPath, [bench.program, 'verify', ...args, ...anchors, ...how]);
+      rmSync(cache, { recursive: true, force: true });
+      prepare();
+      const all = [bench.program, 'verify', ...args, ...anchors, ...how];
+      const ran = await bench.run(process.execPath, all, { env });
       if (!ran.stdout.includes(`${real.versions} served, 0 withheld`))
         throw new Error(`serai verify said:\n${ran.stdout}`);
       return ran;
     };
   };
-  // What a first verification leaves for the next; every round begins with it as it was then.
-  const [first, kept] = [bench.path('verdicts'), ['--memory', memory]];
-  await command(before.tar, '--memory', first)();
-  const remembering = (...args: readonly string[]): (() => Promise<Figure>) => {
-    const run = command(...args, ...kept);
-    return () => {
-      copyFileSync(first, memory);
-      return run();
-    };
+  const fromNothing = (path: string): (() => Promise<Figure>) => command(() => undefined, path);
+  /** As after a verification of the old tree; every round begins with the cache as that left it. */
+  const afterOld = async (form: 'tar' | 'folder'): Promise<() => Promise<Figure>> => {
+    await fromNothing(before[form])();
+    const copy = join(kept, form);
+    cpSync(cache, copy, { recursive: true });
+    return command(
+      () => cpSync(copy, cache, { recursive: true, preserveTimestamps: true }),
+      after[form],
+      '--from',
+      before[form],
+    );
   };
+  const [tarFrom, folderFrom] = [await afterOld('tar'), await afterOld('folder')];
   const rounds = bench.rounds(ROUNDS);
   const measured = await interleave(rounds, {
     bare: () => bench.measure(() => verifyBare(signatures, count)),
-    tar: command(before.tar),
-    tarFrom: command(after.tar, '--from', before.tar),
-    folder: command(before.folder),
-    folderFrom: command(after.folder, '--from', before.folder),
-    tarMemory: remembering(after.tar, '--from', before.tar),
-    folderMemory: remembering(after.folder, '--from', before.folder),
+    tar: fromNothing(before.tar),
+    tarFrom,
+    folder: fromNothing(before.folder),
+    folderFrom,
+    anew: command(() => undefined, after.tar, '--from', before.tar, '--no-memory'),
   });
   const rival = `${count} bare node:crypto verifications`;
   const common = { rival, unit: 'ms', theirs: measured.bare, rounds };
-  const [whole, one] = [atMost(GOAL_FROM_NOTHING), atMost(GOAL_ONE_CHANGE)];
-  const change = 'one version changed';
+  const rows = (form: string, whole: Figure, change: Figure): readonly Row[] => [
+    {
+      ...common,
+      work: `serai verify of ${form}`,
+      ours: whole,
+      goal: atMost(GOAL_FROM_NOTHING),
+      note: NOTHING,
+    },
+    {
+      ...common,
+      work: `the same with --from, one version changed`,
+      ours: change,
+      goal: atMost(GOAL_ONE_CHANGE),
+      note: NOTE,
+    },
+    {
+      work: `the same with --from, one version changed`,
+      rival: 'the whole verification, from nothing',
+      unit: 'ms',
+      ours: change,
+      theirs: whole,
+      rounds,
+    },
+  ];
   return [
-    { ...common, work: 'serai verify of an index.tar.gz', ours: measured.tar, goal: whole },
-    { ...common, work: `the same with --from and --memory, ${change}`, ours: measured.tarMemory, goal: one },
-    {
-      ...common,
-      work: `the same with --from alone, ${change}`,
-      ours: measured.tarFrom,
-      goal: one,
-      note: NOTE,
-    },
-    { ...common, work: 'serai verify of a folder', ours: measured.folder, goal: whole },
-    {
-      ...common,
-      work: `the same with --from and --memory, ${change}`,
-      ours: measured.folderMemory,
-      goal: one,
-    },
-    {
-      ...common,
-      work: `the same with --from alone, ${change}`,
-      ours: measured.folderFrom,
-      goal: one,
-      note: NOTE,
-    },
+    ...rows('an index.tar.gz', measured.tar, measured.tarFrom),
+    ...rows('a folder', measured.folder, measured.folderFrom),
+    { ...common, work: 'an index.tar.gz with --from and --no-memory', ours: measured.anew },
   ];
 }
 

@@ -3,7 +3,6 @@ import { systemClock } from '../clock.ts';
 import { SeraiError } from '../errors.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { ClaimThread } from '../mirror/trust/claim-thread.ts';
-import type { VerdictFile } from '../mirror/trust/verdict-file.ts';
 import { type VerifyRequest, verifyPath } from '../mirror/trust/verify-path.ts';
 import { compareBytewise } from '../opam/tree.ts';
 import { parseDuration } from '../units.ts';
@@ -12,6 +11,7 @@ import { parseDate } from '../verify/signed/dates.ts';
 import { createSignedDialect } from '../verify/signed/dialect.ts';
 import type { Trust } from '../verify/signed/first-trust.ts';
 import type { Threshold } from '../verify/signed/version-verdict.ts';
+import { openMemory } from './verify-memory.ts';
 
 export interface VerifyFlags {
   readonly dialect: string;
@@ -24,7 +24,8 @@ export interface VerifyFlags {
   readonly floor?: string | undefined;
   readonly maxAge?: string | undefined;
   readonly acceptWeak?: boolean | undefined;
-  readonly memory?: string | undefined;
+  /** False: none, neither read nor written. */
+  readonly memory?: string | false | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -38,7 +39,9 @@ export async function verify(path: string, flags: VerifyFlags): Promise<0 | 1> {
   if (flags.dialect !== 'signed')
     throw new SeraiError('usage', `there is no dialect ${flags.dialect}; choose signed`);
   const trust = trustOf(flags);
-  const kept = flags.memory === undefined ? undefined : await openMemory(flags.memory);
+  const threshold = thresholdOf(flags.level);
+  const acceptWeak = flags.acceptWeak ?? false;
+  const kept = await openMemory(flags.memory, [...rulesOf(trust), threshold, acceptWeak], warn);
   const checker = new ClaimThread();
   const verdict = await judge({
     path,
@@ -46,27 +49,30 @@ export async function verify(path: string, flags: VerifyFlags): Promise<0 | 1> {
     now: flags.now === undefined ? systemClock.now() : dateOf('--now', flags.now),
     from: flags.from,
     trusted: flags.trusted,
+    memory: kept?.file,
     floor: flags.floor === undefined ? undefined : dateOf('--floor', flags.floor),
     dialect: createSignedDialect({
       trust,
-      threshold: thresholdOf(flags.level),
-      acceptWeak: flags.acceptWeak ?? false,
+      threshold,
+      acceptWeak,
       checker,
       ...(flags.maxAge === undefined ? {} : { maxAge: ageOf(flags.maxAge) }),
-      ...(kept === undefined ? {} : { cache: kept.memory }),
+      ...(kept === undefined ? {} : { cache: kept.file.memory }),
     }),
   }).finally(() => checker.close());
   // What a refused tree led to is not worth keeping: the next one is judged from what was accepted.
   if (verdict.violations.length === 0) await kept?.save();
-  for (const warning of warningsOf(trust, flags)) process.stderr.write(`serai: warning: ${warning}\n`);
+  for (const warning of warningsOf(trust, flags)) warn(warning);
   process.stdout.write(flags.json === true ? `${JSON.stringify(plain(verdict))}\n` : describe(path, verdict));
   return verdict.violations.length === 0 ? 0 : 1;
 }
 
-/** Loaded where it is wanted, with the schema of what it keeps. */
-async function openMemory(path: string): Promise<VerdictFile> {
-  const { openVerdictFile } = await import('../mirror/trust/verdict-file.ts');
-  return openVerdictFile(path);
+function warn(message: string): void {
+  process.stderr.write(`serai: warning: ${message}\n`);
+}
+
+function rulesOf(trust: Trust): readonly (string | number)[] {
+  return trust.kind === 'anchors' ? [...trust.fingerprints].sort().concat(`${trust.quorum}`) : [];
 }
 
 /** A path where nothing is, is a mistake of the one who typed it. */

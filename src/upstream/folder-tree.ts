@@ -2,7 +2,7 @@
  * A tree from a folder on this machine's disk, or from an index file there. The folder may be written to by
  * others while it is read: no link is followed, and sizes are those of the bytes read, not those announced.
  */
-import { hash } from 'node:crypto';
+import { createHash, type Hash, hash } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -16,6 +16,7 @@ import {
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asSeraiError, SeraiError } from '../errors.ts';
+import { measuredSha256, type Sha256 } from '../hashes.ts';
 import type { Limits } from '../limits.ts';
 import { memoryTree, type Tree, type TreeFile } from '../opam/tree.ts';
 import { Slabs } from './slabs.ts';
@@ -136,11 +137,36 @@ function attempt<Result>(onDisk: string, action: () => Result): Result {
   }
 }
 
+/** The tree of an index, with the SHA-256 of the index's own bytes. */
+export type IndexTree = Tree & { readonly index: Sha256 };
+
+type IndexLimits = TarLimits & Pick<Limits, 'index'>;
+
 /**
  * The tree in an index file (`index.tar.gz`) at `path`, of `limits.index` bytes at most. Throws as
  * `readTarTree` does, and `upstream-unreachable` when the file cannot be read.
  */
-export async function readIndexFile(path: string, limits: TarLimits & Pick<Limits, 'index'>): Promise<Tree> {
+export async function readIndexFile(path: string, limits: IndexLimits): Promise<IndexTree> {
+  const sum = createHash('sha256');
+  const tree = await withIndexFile(path, (file) =>
+    readTarTree(hashed(boundedChunks(file, path, limits.index), sum), limits),
+  );
+  return { ...tree, index: measuredSha256(sum.digest('hex')) };
+}
+
+/** The SHA-256 of the index file's own bytes; throws as `readIndexFile` does, but for what is in it. */
+export async function hashIndexFile(path: string, limits: Pick<Limits, 'index'>): Promise<Sha256> {
+  const sum = createHash('sha256');
+  await withIndexFile(path, async (file) => {
+    for await (const _ of hashed(boundedChunks(file, path, limits.index), sum));
+  });
+  return measuredSha256(sum.digest('hex'));
+}
+
+async function withIndexFile<Result>(
+  path: string,
+  use: (file: FileHandle) => Promise<Result>,
+): Promise<Result> {
   let file: FileHandle;
   try {
     file = await open(path, OPEN_FLAGS);
@@ -152,9 +178,16 @@ export async function readIndexFile(path: string, limits: TarLimits & Pick<Limit
     if (!stats.isFile()) {
       throw new SeraiError('upstream-unreachable', `cannot read ${showPath(path)}: it is ${kindOf(stats)}`);
     }
-    return await readTarTree(boundedChunks(file, path, limits.index), limits);
+    return await use(file);
   } finally {
     await file.close();
+  }
+}
+
+async function* hashed(chunks: AsyncIterable<Uint8Array>, sum: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    sum.update(chunk);
+    yield chunk;
   }
 }
 

@@ -13,18 +13,39 @@ export interface PackedTree {
 const BY_SHA256 = 'sha256:';
 const DIGEST_BYTES = 32;
 
-/** Of a tree with ids of the kind `sha256:`. */
-export async function packTree(tree: Tree): Promise<PackedTree> {
-  const files = [...tree.files.values()];
-  const sizes = Uint32Array.from(files, (file) => file.size);
-  const contents = new Uint8Array(files.reduce((sum, file) => sum + file.size, 0));
-  let at = 0;
-  for await (const [, bytes] of tree.read(tree.files.keys())) {
-    contents.set(bytes, at);
-    at += bytes.length;
+type HeldFile = TreeFile & { readonly bytes: Uint8Array };
+type Choice = (path: string) => boolean;
+
+/** Of a tree in memory with ids of the kind `sha256:`; with the contents of the files that `withContent` chooses. */
+export function packTree(tree: Tree, withContent: Choice = () => true): PackedTree {
+  const { held } = tree;
+  if (held === undefined) throw new Error('only a tree in memory is packed');
+  const count = tree.files.size;
+  const sizes = new Uint32Array(count);
+  const digests = Buffer.from(new ArrayBuffer(DIGEST_BYTES * count));
+  const contents: Uint8Array[] = [];
+  let paths = '';
+  let index = 0;
+  for (const file of tree.files.values()) {
+    const { path, size } = file;
+    paths += `${path}\n`;
+    sizes[index] = size;
+    digests.write(digestOf(file), DIGEST_BYTES * index, 'hex');
+    if (withContent(path)) contents.push(held(path));
+    index += 1;
   }
-  const digests = new Uint8Array(Buffer.from(files.map(digestOf).join(''), 'hex'));
-  return { paths: files.map(({ path }) => `${path}\n`).join(''), sizes, digests, contents };
+  return { paths, sizes, digests, contents: joined(contents) };
+}
+
+/** Not `Buffer.concat`: what moves to another thread may not be cut from a buffer that others use. */
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 function digestOf({ path, id }: TreeFile): string {
@@ -32,20 +53,27 @@ function digestOf({ path, id }: TreeFile): string {
   return id.slice(BY_SHA256.length);
 }
 
-export function unpackTree({ paths, sizes, digests, contents }: PackedTree): Tree {
-  const hex = Buffer.from(digests.buffer).toString('hex');
-  const files: (TreeFile & { readonly bytes: Uint8Array })[] = [];
+export function unpackTree(packed: PackedTree): Tree {
+  return memoryTree(unpackFiles(packed));
+}
+
+/** The files of a tree that was packed with the same choice; the others come without bytes. */
+export function* unpackFiles(
+  { paths, sizes, digests, contents }: PackedTree,
+  withContent: Choice = () => true,
+): Generator<HeldFile> {
+  const hex = Buffer.from(digests.buffer, digests.byteOffset, digests.byteLength).toString('hex');
   let at = 0;
   let begun = 0;
   for (const [index, size] of sizes.entries()) {
     const end = paths.indexOf('\n', begun);
+    const path = paths.slice(begun, end);
     const id = hex.slice(2 * DIGEST_BYTES * index, 2 * DIGEST_BYTES * (index + 1));
-    const bytes = contents.subarray(at, at + size);
-    files.push({ path: paths.slice(begun, end), size, id: `${BY_SHA256}${id}`, bytes });
+    const length = withContent(path) ? size : 0;
+    yield { path, size, id: `${BY_SHA256}${id}`, bytes: contents.subarray(at, at + length) };
     begun = end + 1;
-    at += size;
+    at += length;
   }
-  return memoryTree(files);
 }
 
 /** What moves to the other thread instead of being copied. */

@@ -8,7 +8,7 @@ import type { FromTreeThread, TreeOnDisk } from './tree-thread.ts';
 async function answer({ kind, path, limits }: TreeOnDisk): Promise<void> {
   try {
     const read = kind === 'index' ? readIndexFile(path, limits) : readFolderTree(path, limits);
-    const tree = await packTree(await read);
+    const tree = packTree(await read);
     parentPort?.postMessage({ tree } satisfies FromTreeThread, [...movable(tree)]);
   } catch (error) {
     const { code, message } = asSeraiError(error, 'internal', `cannot read ${path}`);

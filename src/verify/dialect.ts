@@ -96,6 +96,9 @@ export interface Candidate {
 export interface VerdictCache {
   get(key: string): VersionVerdict | undefined;
   set(key: string, verdict: VersionVerdict): void;
+  /** Whom a delegation file names, by all that the reading of it depends on; undefined where that is not kept. */
+  delegates(delegation: string): readonly string[] | undefined;
+  keepDelegates(delegation: string, delegates: readonly string[]): void;
 }
 
 export interface Dialect {

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { openVerdictFile } from '../../src/mirror/trust/verdict-file.ts';
+import { VerdictFile } from '../../src/mirror/trust/verdict-file.ts';
 import type { Verdict } from '../../src/verify/dialect.ts';
 import { ada, bob, ed25519, eve, rm1, rm2 } from '../support/signed-keys.ts';
 import { repository, type SignedRepository } from '../support/signed-repository.ts';
@@ -50,7 +50,7 @@ interface Judged {
 
 async function judge(file: string, to: SignedRepository, from?: SignedRepository): Promise<Judged> {
   counts.signatures = 0;
-  const kept = await openVerdictFile(file);
+  const kept = await VerdictFile.open(file);
   const cache = { cache: kept.memory };
   const verdict = await (from === undefined ? read(to, cache) : step(from, to, cache));
   const { made } = kept.memory;
@@ -204,15 +204,15 @@ describe('the file', () => {
       await judge(file, base.key(bob).delegate('bar', [bob.id], bob));
       spoil(file);
       const before = readFileSync(file);
-      await expect(openVerdictFile(file)).rejects.toMatchObject({ code: 'usage' });
-      await expect(openVerdictFile(file)).rejects.toThrow(why);
+      await expect(VerdictFile.open(file)).rejects.toMatchObject({ code: 'usage' });
+      await expect(VerdictFile.open(file)).rejects.toThrow(why);
       expect(readFileSync(file)).toEqual(before);
     }),
   );
 
   test('that is not there yet is none', () =>
     inMemoryFile(async (file) => {
-      await openVerdictFile(file);
+      await VerdictFile.open(file);
       expect(existsSync(file)).toBe(false);
     }));
 });

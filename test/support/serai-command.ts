@@ -18,12 +18,19 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+/** No cache of the user's is read or written. */
+const NO_CACHE = { ...process.env, XDG_CACHE_HOME: '/dev/null/none' };
+
 /** Runs a command to its end. */
 export async function runSerai(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: NO_CACHE,
+    ...options,
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

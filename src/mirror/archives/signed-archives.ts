@@ -6,7 +6,7 @@ import type { Catalogue } from '../../store/catalogue.ts';
 import type { SignedSource, Verdict } from '../../verify/dialect.ts';
 import type { FileFacts } from '../index/file-facts.ts';
 import type { PieceFiles } from '../index/standing-tree.ts';
-import { readVerdict } from '../trust/verdict-memory.ts';
+import { readVerdict } from '../trust/stored-verdict.ts';
 
 /** What the signers of each version stand for, by `name.version`; empty where nothing is signed. */
 export type SignedSources = ReadonlyMap<string, readonly SignedSource[]>;

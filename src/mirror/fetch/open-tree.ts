@@ -2,21 +2,25 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, SeraiError } from '../../errors.ts';
+import type { Sha256 } from '../../hashes.ts';
 import type { Limits } from '../../limits.ts';
 import type { Tree } from '../../opam/tree.ts';
-import { readFolderTree, readIndexFile } from '../../upstream/folder-tree.ts';
+import { hashIndexFile, type IndexTree, readFolderTree, readIndexFile } from '../../upstream/folder-tree.ts';
 import { type GitRepository, openGitRepository } from '../../upstream/git-repository.ts';
 import { readTreeInThread } from '../../upstream/tree-thread.ts';
 
-export type OpenedRepository =
-  | { readonly kind: 'git'; readonly repository: GitRepository }
-  /** A folder or an index; `open` reads it, and throws `tree-refused` or `limit-exceeded` for what is in it. */
-  | {
-      readonly kind: 'files';
-      readonly open: () => Promise<Tree>;
-      /** The same in a thread of its own, beside the reading of another. */
-      readonly openInThread: () => Promise<Tree>;
-    };
+export type OpenedRepository = { readonly kind: 'git'; readonly repository: GitRepository } | OpenedFiles;
+
+/** A folder or an index. */
+export interface OpenedFiles {
+  readonly kind: 'files';
+  /** Reads it; throws `tree-refused` or `limit-exceeded` for what is in it. */
+  readonly open: () => Promise<Tree | IndexTree>;
+  /** The same in a thread of its own, beside the reading of another. */
+  readonly openInThread: () => Promise<Tree>;
+  /** Of an index, the SHA-256 of its file. */
+  readonly index?: () => Promise<Sha256>;
+}
 
 /** Throws `not-found` when nothing is at the path. */
 export async function openRepository(path: string, limits: Limits): Promise<OpenedRepository> {
@@ -30,11 +34,12 @@ export async function openRepository(path: string, limits: Limits): Promise<Open
   return files('folder', path, limits);
 }
 
-function files(kind: 'index' | 'folder', path: string, limits: Limits): OpenedRepository {
+function files(kind: 'index' | 'folder', path: string, limits: Limits): OpenedFiles {
   return {
     kind: 'files',
     open: () => (kind === 'index' ? readIndexFile(path, limits) : readFolderTree(path, limits)),
     openInThread: () => readTreeInThread({ kind, path, limits }),
+    ...(kind === 'index' ? { index: () => hashIndexFile(path, limits) } : {}),
   };
 }
 

@@ -10,7 +10,7 @@ import type { DeclaredArchive, FileFacts } from '../index/file-facts.ts';
 import { loadPiecesTree, type PiecesTree } from '../index/pieces-tree.ts';
 import { type AcceptedState, decodeAcceptedState } from '../policy/accepted-state.ts';
 import { sourcesOfIdentity } from '../policy/archive-identity.ts';
-import { readVerdict } from '../trust/verdict-memory.ts';
+import { readVerdict } from '../trust/stored-verdict.ts';
 import type { DiffSource } from './diff.ts';
 import { isoTime } from './iso-time.ts';
 import { type PackageSubject, packageSubject } from './package-subject.ts';

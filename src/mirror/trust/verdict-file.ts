@@ -1,43 +1,85 @@
 /**
- * The verdicts of one verification for the next, in a file: for `serai verify --memory`. A kept verdict is found only
- * where all that it depends on is the same (`VerdictKeys`: keys/root, the delegation, the keys it names, every file of
- * the version, the policy), so it is what judging anew would give. That holds as long as nobody else writes the file.
+ * What one `serai verify` leaves for the next, in a file: verdicts, whom delegations name, and the tree of the index that
+ * was judged last. A kept verdict is found only where all that it depends on is the same (`VerdictKeys`: keys/root, the
+ * delegation, the keys it names, every file of the version, the policy), and a kept tree by the SHA-256 of its whole
+ * index, so each is what reading and judging anew would give. That holds as long as nobody else writes the file.
  */
-import { hash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { reasonOf, SeraiError } from '../../errors.ts';
+import { SeraiError } from '../../errors.ts';
+import type { Sha256 } from '../../hashes.ts';
+import type { Tree } from '../../opam/tree.ts';
 import type { StoredVerdict } from '../../store/catalogue.ts';
-import { VerdictMemory } from './verdict-memory.ts';
+import { packKept, unpackKept } from '../../upstream/kept-tree.ts';
+import type { PackedTree } from '../../upstream/packed-tree.ts';
+import { joinSections, type Sections, splitSections } from './memory-sections.ts';
+import { readOwnFile, replaceOwnFile } from './own-file.ts';
+import { type StoredDelegates, VerdictMemory } from './verdict-memory.ts';
 
-const TITLE = 'serai verdicts 1';
-const FIRST_LINE_BYTES = TITLE.length + 1 + 64 + 1;
-const OTHERS_MAY_WRITE = 0o022;
-/** Ten times what the real repository takes. */
-const MOST_BYTES = 128 * 2 ** 20;
-
-export interface VerdictFile {
-  readonly memory: VerdictMemory;
-  /** Puts what is known now in the place of the file, if that is something else. */
-  save(): Promise<void>;
+interface KeptTree {
+  readonly index: Sha256;
+  readonly tree: PackedTree;
 }
 
-/** Throws `usage` for a file that is something else, is damaged, or that others may write. */
-export async function openVerdictFile(path: string): Promise<VerdictFile> {
-  const lines = await readLines(path);
-  const memory = new VerdictMemory(lines.map((line) => storedIn(line, path)));
-  const byVersion = new Map(lines.map((line) => [versionIn(line), line]));
-  return {
-    memory,
-    async save() {
-      const { replaced, dropped } = memory.changes();
-      if (replaced.length === 0 && dropped.length === 0) return;
-      for (const version of dropped) byVersion.delete(version);
-      for (const stored of replaced) byVersion.set(stored.version, lineOf(stored));
-      await replaceFile(path, [...byVersion.values()].join('\n'));
-      memory.settle();
-    },
-  };
+/** The memory of verdicts in the file at `path`; an empty one where there is none yet. */
+export class VerdictFile {
+  readonly memory: VerdictMemory;
+  readonly #path: string;
+  /** Lines of verdicts, as they are in the file. */
+  readonly #lines: Map<string, string>;
+  #tree: KeptTree | undefined;
+  /** Of the verification under way; the old one may still be asked for. */
+  #next: KeptTree | undefined;
+
+  private constructor(path: string, sections: Sections | undefined) {
+    this.#path = path;
+    const lines = linesOf(sections?.verdicts);
+    this.#lines = new Map(lines.map((line) => [versionIn(line), line]));
+    this.memory = new VerdictMemory(lines.map(storedIn), linesOf(sections?.delegations).map(delegatesIn));
+    this.#tree = sections?.tree;
+  }
+
+  /** Throws `usage` for a file that is something else, is damaged, or that others may write. */
+  static async open(path: string): Promise<VerdictFile> {
+    const bytes = await readOwnFile(path);
+    const sections = typeof bytes === 'object' ? splitSections(bytes) : bytes;
+    if (typeof sections !== 'string') return new VerdictFile(path, sections);
+    throw new SeraiError(
+      'usage',
+      `${path} cannot be the memory of verdicts: ${sections}; name a file of your own, or one that is not there yet`,
+    );
+  }
+
+  /** What was kept of the tree in an index with these bytes. */
+  treeOf(index: Sha256): Tree | undefined {
+    return this.#tree?.index === index ? unpackKept(this.#tree.tree) : undefined;
+  }
+
+  keepTree(index: Sha256, tree: Tree): void {
+    if (this.#tree?.index === index) return;
+    this.#next = { index, tree: packKept(tree) };
+  }
+
+  /** Puts what is known now in the place of the file, if that is something else. */
+  async save(): Promise<void> {
+    const { replaced, dropped } = this.memory.changes();
+    if (replaced.length === 0 && dropped.length === 0 && this.#next === undefined) return;
+    this.#tree = this.#next ?? this.#tree;
+    this.#next = undefined;
+    for (const version of dropped) this.#lines.delete(version);
+    for (const stored of replaced) this.#lines.set(stored.version, lineOf(stored));
+    const delegations = this.memory.storedDelegates.map(([name, named]) => [name, ...named].join(' '));
+    const tree = this.#tree === undefined ? {} : { tree: this.#tree };
+    const texts = { verdicts: textOf(this.#lines.values()), delegations: textOf(delegations) };
+    await replaceOwnFile(this.#path, joinSections({ ...texts, ...tree }));
+    this.memory.settle();
+  }
+}
+
+function linesOf(text: string | undefined): readonly string[] {
+  return text === undefined || text === '' ? [] : text.split('\n');
+}
+
+function textOf(lines: Iterable<string>): string {
+  return [...lines].join('\n');
 }
 
 /** `version key verdict`: neither of the first two has a blank in it. */
@@ -49,68 +91,14 @@ function versionIn(line: string): string {
   return line.slice(0, line.indexOf(' '));
 }
 
-function storedIn(line: string, path: string): StoredVerdict {
+function storedIn(line: string): StoredVerdict {
   const version = versionIn(line);
   const end = line.indexOf(' ', version.length + 1);
-  if (version === '' || end < 0) throw unusable(path, 'a line of it is no verdict');
   return { version, key: line.slice(version.length + 1, end), verdict: line.slice(end + 1) };
 }
 
-async function readLines(path: string): Promise<readonly string[]> {
-  const bytes = await readOwn(path);
-  if (bytes === undefined) return [];
-  const body = bytes.subarray(FIRST_LINE_BYTES);
-  if (bytes.toString('latin1', 0, FIRST_LINE_BYTES) !== firstLine(body))
-    throw unusable(
-      path,
-      bytes.toString('latin1', 0, TITLE.length) === TITLE ? 'it is damaged' : 'it is none',
-    );
-  return body.length === 0 ? [] : body.toString('utf8').split('\n');
-}
-
-function firstLine(body: Uint8Array): string {
-  return `${TITLE} ${hash('sha256', body, 'hex')}\n`;
-}
-
-/** Undefined when there is no such file yet. */
-async function readOwn(path: string): Promise<Buffer | undefined> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw unusable(path, `it cannot be read: ${reasonOf(error)}`);
-  }
-  try {
-    const { mode, uid, size } = await file.stat();
-    if (size > MOST_BYTES) throw unusable(path, `it has ${size} bytes`);
-    // Whoever writes here decides what is served.
-    if (uid !== process.getuid?.()) throw unusable(path, 'it belongs to somebody else');
-    if ((mode & OTHERS_MAY_WRITE) !== 0) throw unusable(path, 'others than its owner may write it');
-    return await file.readFile();
-  } finally {
-    await file.close();
-  }
-}
-
-async function replaceFile(path: string, lines: string): Promise<void> {
-  const body = Buffer.from(lines, 'utf8');
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = await open(temporary, 'wx', 0o600);
-  try {
-    await file.writeFile(Buffer.concat([Buffer.from(firstLine(body), 'latin1'), body]));
-    await file.close();
-    await rename(temporary, path);
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-function unusable(path: string, why: string): SeraiError {
-  return new SeraiError(
-    'usage',
-    `${path} cannot be the memory of verdicts: ${why}; name a file of your own, or one that is not there yet`,
-  );
+/** The name has three words. */
+function delegatesIn(line: string): StoredDelegates[number] {
+  const words = line.split(' ');
+  return [words.slice(0, 3).join(' '), words.slice(3)];
 }

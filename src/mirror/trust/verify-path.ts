@@ -2,13 +2,15 @@
 import { SeraiError } from '../../errors.ts';
 import type { Limits } from '../../limits.ts';
 import type { Tree } from '../../opam/tree.ts';
+import type { IndexTree } from '../../upstream/folder-tree.ts';
 import type { GitRepository } from '../../upstream/git-repository.ts';
 import { TreeError } from '../../upstream/tree-rules.ts';
 import type { Candidate, Rule, Verdict } from '../../verify/dialect.ts';
 import type { SignedDialect, TrustedPoint } from '../../verify/signed/dialect.ts';
 import { SNAPSHOT_TAG } from '../../verify/signed/tag-messages.ts';
 import { historyOf, tagOf, treeAt } from '../fetch/git-candidate.ts';
-import { openRepository } from '../fetch/open-tree.ts';
+import { type OpenedFiles, openRepository } from '../fetch/open-tree.ts';
+import type { VerdictFile } from './verdict-file.ts';
 
 export interface VerifyRequest {
   readonly path: string;
@@ -22,6 +24,8 @@ export interface VerifyRequest {
   readonly trusted?: string | undefined;
   /** The date of the last accepted snapshot, in milliseconds since the epoch. */
   readonly floor?: number | undefined;
+  /** What was kept of trees that were read before, and is to be kept of this one. */
+  readonly memory?: VerdictFile | undefined;
 }
 
 /** What may not stand in a tree is a violation here, not an error: the verdict is to tell it. */
@@ -66,7 +70,7 @@ export async function verifyPath(request: VerifyRequest): Promise<Verdict> {
   }
 }
 
-type MaybeTree = Tree | { readonly refusal: SeraiError };
+type MaybeTree = Tree | IndexTree | { readonly refusal: SeraiError };
 
 async function treeOrRefusal(open: () => Promise<Tree>): Promise<MaybeTree> {
   try {
@@ -97,7 +101,9 @@ async function verifyTree(
 ): Promise<Verdict> {
   const { dialect, now, floor, from, limits } = request;
   // Both are read at the same time.
-  const openingOld = from === undefined ? undefined : trustworthy(from, () => openOldTree(from, limits));
+  const known = git === undefined ? request.memory : undefined;
+  const openingOld =
+    from === undefined ? undefined : trustworthy(from, () => openOldTree(from, limits, known));
   openingOld?.catch(() => undefined);
   const tree = await opening.catch(async (error: unknown) => {
     // What was opened beside it holds a process or memory.
@@ -108,6 +114,7 @@ async function verifyTree(
     throw error;
   });
   const candidate = { ...candidateOf(tree), ...(git === undefined ? {} : { git }) };
+  if ('index' in tree) request.memory?.keepTree(tree.index, tree);
   if (from === undefined || openingOld === undefined)
     return belowFloor(await dialect.verify(candidate, undefined, now), floor);
   const old = await openingOld;
@@ -176,10 +183,11 @@ function trustedPoint({ trusted, floor }: VerifyRequest): TrustedPoint {
 async function openOldTree(
   path: string,
   limits: Limits,
+  known: VerdictFile | undefined,
 ): Promise<{ tree: Tree; close: () => Promise<void> }> {
   const opened = await openRepository(path, limits);
   if (opened.kind === 'files') {
-    const tree = await opened.openInThread();
+    const tree = (await keptTree(opened, known)) ?? (await opened.openInThread());
     return { tree, close: () => tree.close() };
   }
   const { repository } = opened;
@@ -192,4 +200,10 @@ async function openOldTree(
     await repository.close();
     throw error;
   }
+}
+
+/** An index that was read before need only be hashed. */
+async function keptTree(opened: OpenedFiles, known: VerdictFile | undefined): Promise<Tree | undefined> {
+  const index = known === undefined ? undefined : await opened.index?.();
+  return index === undefined ? undefined : known?.treeOf(index);
 }

@@ -3,21 +3,22 @@ import { type Delegation, judgeDelegation } from './delegation.ts';
 import type { DelegationFile } from './delegation-file.ts';
 import type { DeveloperKeyFile } from './developer-key-file.ts';
 import { type DeveloperKey, DeveloperKeyFiles, developerKey } from './developer-keys.ts';
-import type { SignedFile, ValidFile } from './form.ts';
+import type { ValidFile } from './form.ts';
 import type { FoldedId } from './key-ids.ts';
 import type { KeyRing, PublicKey } from './keys.ts';
+import type { LazyFile } from './lazy-file.ts';
 import { countDistinct, type RoleKey, signersAmong } from './role-keys.ts';
 import type { RootFile } from './root-file.ts';
 import type { SignedText } from './signed-text.ts';
 
-export type DelegationFiles = ReadonlyMap<string, SignedFile<DelegationFile>>;
+export type DelegationFiles = ReadonlyMap<string, LazyFile<DelegationFile>>;
 
 export interface AuthorityChanges {
   readonly root?: ValidFile<RootFile>;
   /** By path; undefined takes it away. */
-  readonly keys?: ReadonlyMap<string, SignedFile<DeveloperKeyFile> | undefined>;
+  readonly keys?: ReadonlyMap<string, LazyFile<DeveloperKeyFile> | undefined>;
   /** By the subject's key; undefined takes it away. */
-  readonly delegations?: ReadonlyMap<string, SignedFile<DelegationFile> | undefined>;
+  readonly delegations?: ReadonlyMap<string, LazyFile<DelegationFile> | undefined>;
 }
 
 /** Never altered: a step makes new ones, and the old ones still say what was. */
@@ -70,9 +71,10 @@ export class Authorities {
   /** The public key that the file of an id holds, whether or not it counts. */
   claimedKey(folded: FoldedId): { readonly signed: SignedText; readonly key: PublicKey } | undefined {
     const [known, ...more] = this.keyFiles.folding(folded);
-    if (known?.file.valid !== true || more.length > 0) return undefined;
-    const key = this.#ring.import(known.file.content.algorithm, known.file.content.key);
-    return key === undefined ? undefined : { signed: known.file.signed, key };
+    const file = known?.file.read();
+    if (file?.valid !== true || more.length > 0) return undefined;
+    const key = this.#ring.import(file.content.algorithm, file.content.key);
+    return key === undefined ? undefined : { signed: file.signed, key };
   }
 
   /** The delegation of a name; undefined when the name is not delegated. */
@@ -81,7 +83,7 @@ export class Authorities {
     if (file === undefined) return undefined;
     let delegation = this.#delegations.get(subject);
     if (delegation === undefined) {
-      delegation = judgeDelegation(file, this.root, (id) => this.key(id));
+      delegation = judgeDelegation(file.read(), this.root, (id) => this.key(id));
       this.#delegations.set(subject, delegation);
     }
     return delegation;

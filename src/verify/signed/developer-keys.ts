@@ -3,6 +3,7 @@ import { DEVELOPER_KEYS, type DeveloperKeyFile } from './developer-key-file.ts';
 import type { SignedFile } from './form.ts';
 import { type FoldedId, foldId } from './key-ids.ts';
 import type { KeyRing, PublicKey } from './keys.ts';
+import type { LazyFile } from './lazy-file.ts';
 import { type RoleKey, signersAmong } from './role-keys.ts';
 import type { RootFile } from './root-file.ts';
 import type { SignedText } from './signed-text.ts';
@@ -20,7 +21,7 @@ export interface DeveloperKey {
 export interface KnownKeyFile {
   readonly path: string;
   readonly id: string;
-  readonly file: SignedFile<DeveloperKeyFile>;
+  readonly file: LazyFile<DeveloperKeyFile>;
 }
 
 /** Key files by folded id; never altered, so that the state before a step stays as it was. */
@@ -38,12 +39,14 @@ export class DeveloperKeyFiles {
 
   at(path: string): SignedFile<DeveloperKeyFile> | undefined {
     const id = foldId(path.slice(DEVELOPER_KEYS.length));
-    return this.folding(id).find((known) => known.path === path)?.file;
+    return this.folding(id)
+      .find((known) => known.path === path)
+      ?.file.read();
   }
 
   /** With these files put in, or taken out where they are undefined. */
   with(
-    changes: Iterable<readonly [path: string, file: SignedFile<DeveloperKeyFile> | undefined]>,
+    changes: Iterable<readonly [path: string, file: LazyFile<DeveloperKeyFile> | undefined]>,
   ): DeveloperKeyFiles {
     const byId = new Map(this.#byId);
     for (const [path, file] of changes) {
@@ -71,7 +74,8 @@ export function developerKey(
   if (known === undefined) return 'there is no such key';
   // Point 2: ids that fold together count for nothing.
   if (more.length > 0) return `${known.id} and ${more[0]?.id} differ only in case`;
-  const { file, id } = known;
+  const { id } = known;
+  const file = known.file.read();
   if (!file.valid) return `its file is invalid: ${file.reason}`;
   const key = ring.import(file.content.algorithm, file.content.key);
   // Point 1: a bad developer key file counts for nothing.

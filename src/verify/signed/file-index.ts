@@ -54,6 +54,11 @@ export class FileIndex {
     return this.#others;
   }
 
+  /** The id of a file that belongs to no version. */
+  other(path: string): FileId | undefined {
+    return this.#others.get(path);
+  }
+
   /** Empty when there is no such version. */
   version(folder: string): VersionFiles {
     return this.#versions.get(folder) ?? NO_FILES;

@@ -69,7 +69,8 @@ function changedKeyProblem(
 }
 
 function isNamedByDelegation(folded: FoldedId, { delegationFiles }: Authorities): boolean {
-  for (const file of delegationFiles.values()) {
+  for (const lazy of delegationFiles.values()) {
+    const file = lazy.read();
     if (file.valid && file.content.delegates.some((delegate) => delegate.folded === folded)) return true;
   }
   return false;

@@ -55,7 +55,7 @@ const BATCHES_AHEAD = 16;
 
 export async function readPresent(present: PresentReading): Promise<ReadonlyMap<string, VersionVerdict>> {
   const { index, authorities, policy, cache } = present;
-  const keys = cache === undefined ? undefined : new VerdictKeys(authorities, policy);
+  const keys = cache === undefined ? undefined : new VerdictKeys(authorities, index, policy, cache);
   const verdicts = new Map<string, VersionVerdict>();
   const pending: Pending[] = [];
   for (const [folder, files] of index.versions()) {

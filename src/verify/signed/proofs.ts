@@ -73,7 +73,7 @@ export class Proofs {
   }
 
   #delegates(subject: string, questions: Questions): ReadonlySet<FoldedId> {
-    const file = this.#authorities.delegationFiles.get(subject);
+    const file = this.#authorities.delegationFiles.get(subject)?.read();
     if (file?.valid !== true) return NOBODY;
     const delegates = new Set(file.content.delegates.map((delegate) => delegate.folded));
     if (this.#prepared.has(subject)) return delegates;

@@ -191,8 +191,8 @@ function fileViolations(
   }
   for (const { change, subject, hadVersions } of delegations) {
     const files = {
-      before: before.delegationFiles.get(subject.key),
-      after: after.delegationFiles.get(subject.key),
+      before: before.delegationFiles.get(subject.key)?.read(),
+      after: after.delegationFiles.get(subject.key)?.read(),
     };
     const found = delegationProblem({ subject, hadVersions, ...files }, authorities);
     if (found !== undefined) violations.push(violation(found, change.path));

@@ -3,17 +3,18 @@ import { type DelegationFile, readDelegationFile } from './delegation-file.ts';
 import { type DeveloperKeyFile, readDeveloperKeyFile } from './developer-key-file.ts';
 import type { FileReader, FileRef } from './file-reader.ts';
 import type { SignedFile } from './form.ts';
+import { LazyFile } from './lazy-file.ts';
 import { placeOf, type Subject, versionPlace } from './places.ts';
 import { type RootFile, type RootReading, readRootFile } from './root-file.ts';
 import { readVersionSignature, type VersionSignature } from './version-signature.ts';
 
-/** Parsed files by what they are; a file that is none of these is left out. */
+/** Files by what they are, keys and delegations to be parsed when they are asked for; a file that is none of these is left out. */
 export interface ParsedFiles {
   root?: SignedFile<RootFile>;
   /** By path. */
-  readonly keys: Map<string, SignedFile<DeveloperKeyFile>>;
+  readonly keys: Map<string, LazyFile<DeveloperKeyFile>>;
   /** By the subject's key. */
-  readonly delegations: Map<string, { readonly subject: Subject; readonly file: SignedFile<DelegationFile> }>;
+  readonly delegations: Map<string, { readonly subject: Subject; readonly file: LazyFile<DelegationFile> }>;
   /** By the version's folder and the file's id. */
   readonly signatures: Map<string, SignedFile<VersionSignature>>;
 }
@@ -42,11 +43,12 @@ function take(parsed: ParsedFiles, { path, id }: FileRef, bytes: Uint8Array, rea
       parsed.root = readRootFile(bytes, reading);
       return;
     case 'developer-key':
-      parsed.keys.set(path, readDeveloperKeyFile(bytes, path, reading.depth));
+      parsed.keys.set(path, new LazyFile(() => readDeveloperKeyFile(bytes, path, reading.depth)));
       return;
     case 'delegation': {
-      const file = readDelegationFile(bytes, place.subject.name, reading.depth);
-      parsed.delegations.set(place.subject.key, { subject: place.subject, file });
+      const { subject } = place;
+      const file = new LazyFile(() => readDelegationFile(bytes, subject.name, reading.depth));
+      parsed.delegations.set(subject.key, { subject, file });
       return;
     }
     case 'version': {

@@ -73,6 +73,7 @@ describe('trusted state', () => {
 
 class Cache implements VerdictCache {
   readonly kept = new Map<string, VersionVerdict>();
+  readonly named = new Map<string, readonly string[]>();
   hits = 0;
   misses = 0;
 
@@ -85,6 +86,14 @@ class Cache implements VerdictCache {
 
   set(key: string, verdict: VersionVerdict): void {
     this.kept.set(key, verdict);
+  }
+
+  delegates(delegation: string): readonly string[] | undefined {
+    return this.named.get(delegation);
+  }
+
+  keepDelegates(delegation: string, delegates: readonly string[]): void {
+    this.named.set(delegation, delegates);
   }
 }
 
