@@ -1,7 +1,7 @@
 /** The one schema of serai.toml, with units and defaults. Every limit stands in limits.ts. */
 import { z } from 'zod';
-import { limitsSchema } from './limits.ts';
-import { duration } from './units.ts';
+import { limitsSchema } from './limits-schema.ts';
+import { duration } from './unit-schemas.ts';
 import { CHANGE_CLASSES } from './verify/guard/classes.ts';
 import { parsePackagePattern } from './verify/policy/package-pattern.ts';
 

@@ -4,8 +4,6 @@
  * the real repository's sizes are in OPAM-CLIENT.md, "The real repository"). All can be set under
  * `[limits]` in serai.toml, by these names.
  */
-import { z } from 'zod';
-import { byteCount, timerDuration } from './units.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -13,9 +11,29 @@ const GiB = 1024 * MiB;
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-const count = z.int().min(1);
+/** What a limit counts, which says how it is written in serai.toml, and within which bounds it can be set. */
+export interface Bound {
+  readonly counts: 'things' | 'bytes' | 'time';
+  readonly default: number;
+  readonly least: number;
+  readonly most?: number;
+}
 
-export const limitsSchema = z.strictObject({
+const of = (counts: Bound['counts'], least = 1, most?: number) => ({
+  default: (value: number): Bound => ({
+    counts,
+    least,
+    default: value,
+    ...(most === undefined ? {} : { most }),
+  }),
+});
+const count = of('things');
+const byteCount = of('bytes');
+/** Kept by a timer, so of 24 days at most. */
+const timerDuration = of('time');
+
+/** Without the schema's library, which would take a third of the time that a short command has. */
+export const LIMITS = {
   /** Entries of one tree or tar, files and folders. */
   tree_entries: count.default(500_000),
   /** Bytes of one opam file. */
@@ -35,7 +53,7 @@ export const limitsSchema = z.strictObject({
   /** Components of one path of a tree. */
   path_depth: count.default(8),
   /** Brackets, options and prefix operators inside one another in an opam file. */
-  opam_depth: count.max(500).default(500),
+  opam_depth: of('things', 1, 500).default(500),
   /** Bytes of an archive without a signed size. */
   archive: byteCount.default(1 * GiB),
   /** Bytes that one git fetch may add to the disk. */
@@ -43,7 +61,7 @@ export const limitsSchema = z.strictObject({
   /** Bytes of one response's headers. */
   header: byteCount.default(32 * KiB),
   /** Redirects followed for one request. */
-  redirects: z.int().min(0).default(5),
+  redirects: of('things', 0).default(5),
   /** Time to a connection. */
   connect_timeout: timerDuration.default(10 * SECOND),
   /** Time from the request to the end of the response's headers. */
@@ -85,8 +103,15 @@ export const limitsSchema = z.strictObject({
   drain: timerDuration.default(30 * SECOND),
   /** Bytes of hot blobs kept in memory. */
   hot_blobs: byteCount.default(64 * MiB),
-});
+} satisfies Readonly<Record<string, Bound>>;
 
-export type Limits = z.infer<typeof limitsSchema>;
+export type LimitName = keyof typeof LIMITS;
+export type Limits = Readonly<Record<LimitName, number>>;
 
-export const DEFAULT_LIMITS: Limits = limitsSchema.parse({});
+export const DEFAULT_LIMITS: Limits = mapLimits((bound) => bound.default);
+
+/** Something for each limit, under its name. */
+export function mapLimits<To>(make: (bound: Bound) => To): Record<LimitName, To> {
+  const made = Object.entries(LIMITS).map(([name, bound]) => [name, make(bound)] as const);
+  return Object.fromEntries(made) as Record<LimitName, To>;
+}

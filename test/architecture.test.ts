@@ -74,3 +74,30 @@ describe('the house', () => {
     },
   );
 });
+
+/** Files that a file needs when it is loaded; types are gone by then. */
+function loadedWith(path: string, found = new Set<string>()): ReadonlySet<string> {
+  const source = sources.find((one) => one.path === path);
+  found.add(source === undefined ? path : relative(SRC, path));
+  const loaded = [...(source?.text ?? '').matchAll(/^(?:import|export) (?!type)[^;]*?from '([^']+)'/gm)];
+  for (const [, name = ''] of loaded) {
+    const next = name.startsWith('.') ? resolve(dirname(path), name) : name;
+    if (!found.has(next.startsWith(SRC) ? relative(SRC, next) : next)) loadedWith(next, found);
+  }
+  return found;
+}
+
+describe('a short command', () => {
+  it.each(['cli/verify.ts', 'upstream/tree-thread-worker.ts', 'mirror/trust/claim-thread-worker.ts'])(
+    '%s loads neither the schemas, nor the store, nor what speaks to git or HTTP',
+    (path) => {
+      const loaded = [...loadedWith(join(SRC, path))];
+      expect(loaded.length).toBeGreaterThan(1);
+      expect(
+        loaded.filter((name) =>
+          /^zod$|better-sqlite3|undici|^(config|limits-schema)|^store|git-repo/.test(name),
+        ),
+      ).toEqual([]);
+    },
+  );
+});

@@ -6,7 +6,7 @@ import type { Sha256 } from '../../hashes.ts';
 import type { Limits } from '../../limits.ts';
 import type { Tree } from '../../opam/tree.ts';
 import { hashIndexFile, type IndexTree, readFolderTree, readIndexFile } from '../../upstream/folder-tree.ts';
-import { type GitRepository, openGitRepository } from '../../upstream/git-repository.ts';
+import type { GitRepository } from '../../upstream/git-repository.ts';
 import { readTreeInThread } from '../../upstream/tree-thread.ts';
 
 export type OpenedRepository = { readonly kind: 'git'; readonly repository: GitRepository } | OpenedFiles;
@@ -27,8 +27,11 @@ export async function openRepository(path: string, limits: Limits): Promise<Open
   const found = await kindOf(path);
   if (found === undefined) throw new SeraiError('not-found', `there is nothing to read at ${path}`);
   if (found === 'file') return files('index', path, limits);
-  if ((await kindOf(join(path, '.git'))) !== undefined || (await isBare(path)))
+  if ((await kindOf(join(path, '.git'))) !== undefined || (await isBare(path))) {
+    // Twenty files of source that the other forms do without.
+    const { openGitRepository } = await import('../../upstream/git-repository.ts');
     return { kind: 'git', repository: await openGitRepository(path, { limits }) };
+  }
   const index = join(path, 'index.tar.gz');
   if ((await kindOf(index)) === 'file') return files('index', index, limits);
   return files('folder', path, limits);

@@ -1,5 +1,5 @@
 /** A version's verdict as text, and back; read by hand, since there are tens of thousands of them. */
-import { parseJson } from '../../json.ts';
+import { isObject, isTexts, parseJson } from '../../json.ts';
 import { type SignedSource, TRUST_LEVELS, type VersionVerdict } from '../../verify/dialect.ts';
 import { isRule } from '../../verify/rules.ts';
 
@@ -32,14 +32,6 @@ const NAMES: ReadonlySet<string> = new Set([
   'withheld',
   'chain',
 ] satisfies (keyof VersionVerdict)[]);
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string');
-}
 
 function isSource(value: unknown): value is SignedSource {
   if (!isObject(value)) return false;

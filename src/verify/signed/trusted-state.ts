@@ -1,6 +1,6 @@
 /** What is trusted after an accepted verdict, as the text that is stored (HOSTILE.md, Trust 3). */
-import { z } from 'zod';
 import { SeraiError } from '../../errors.ts';
+import { isObject, isTexts, type JsonObject, parseJson } from '../../json.ts';
 import { parseDate, showDate } from './dates.ts';
 import type { Anchors } from './first-trust.ts';
 import type { ValidFile } from './form.ts';
@@ -16,18 +16,8 @@ export interface TrustedState {
   readonly floor?: number;
 }
 
-const stateSchema = z.strictObject({
-  dialect: z.literal('signed'),
-  version: z.literal(1),
-  /** The canonical text, one byte a character; its signatures were judged when it was accepted. */
-  root: z.string(),
-  anchors: z.strictObject({ fingerprints: z.array(z.string()), quorum: z.int().min(1) }).exactOptional(),
-  commit: z
-    .string()
-    .regex(/^[0-9a-f]{40,64}$/)
-    .exactOptional(),
-  floor: z.string().exactOptional(),
-});
+const COMMIT = /^[0-9a-f]{40,64}$/;
+const NAMES: ReadonlySet<string> = new Set(['dialect', 'version', 'root', 'anchors', 'commit', 'floor']);
 
 export function printTrustedState({ root, anchors, commit, floor }: TrustedState): string {
   return JSON.stringify({
@@ -42,13 +32,19 @@ export function printTrustedState({ root, anchors, commit, floor }: TrustedState
 
 /** Throws `store-corrupt` for anything malformed: it must never read as «nothing trusted yet». */
 export function parseTrustedState(text: string, reading: RootReading): TrustedState {
-  const state = stateSchema.safeParse(parseJson(text));
-  if (!state.success) throw corrupt(z.prettifyError(state.error));
-  const { anchors, commit } = state.data;
-  const root = readRootFile(Buffer.from(state.data.root, 'latin1'), reading);
+  const state = parseJson(text);
+  if (!isObject(state)) throw corrupt('it is no JSON object');
+  const strange = Object.keys(state).find((name) => !NAMES.has(name));
+  if (strange !== undefined) throw corrupt(`it has a field ${strange}`);
+  if (state.dialect !== 'signed' || state.version !== 1) throw corrupt('it is of another dialect or version');
+  const anchors = state.anchors === undefined ? undefined : anchorsIn(state.anchors);
+  const commit = state.commit === undefined ? undefined : textIn(state, 'commit');
+  if (commit !== undefined && !COMMIT.test(commit)) throw corrupt('its commit is none');
+  const floor = state.floor === undefined ? undefined : parseDate(textIn(state, 'floor'));
+  if (state.floor !== undefined && floor === undefined) throw corrupt('its floor is no date');
+  // The canonical text, one byte a character; its signatures were judged when it was accepted.
+  const root = readRootFile(Buffer.from(textIn(state, 'root'), 'latin1'), reading);
   if (!root.valid) throw corrupt(`its keys/root is invalid: ${root.reason}`);
-  const floor = state.data.floor === undefined ? undefined : parseDate(state.data.floor);
-  if (state.data.floor !== undefined && floor === undefined) throw corrupt('its floor is no date');
   return {
     root,
     ...(anchors === undefined ? {} : { anchors }),
@@ -57,12 +53,18 @@ export function parseTrustedState(text: string, reading: RootReading): TrustedSt
   };
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw corrupt('it is no JSON');
-  }
+function anchorsIn(found: unknown): Anchors {
+  if (!isObject(found) || Object.keys(found).length !== 2) throw corrupt('its anchors are none');
+  const { fingerprints, quorum } = found;
+  if (!isTexts(fingerprints) || typeof quorum !== 'number' || !Number.isInteger(quorum) || quorum < 1)
+    throw corrupt('its anchors are none');
+  return { fingerprints, quorum };
+}
+
+function textIn(state: JsonObject, name: string): string {
+  const text = state[name];
+  if (typeof text !== 'string') throw corrupt(`its ${name} is no text`);
+  return text;
 }
 
 function corrupt(why: string): SeraiError {
