@@ -164,8 +164,13 @@ class GzipMember {
   }
 }
 
-/** The raw deflate data inside a member. */
+/**
+ * The raw deflate data inside a member. A piece goes to the sink when zlib's thread has begun with the next one: handed
+ * on as it comes, each would wait for the other. One piece waits, or two.
+ */
 class DeflateData {
+  readonly #sink: ByteSink;
+  #pieces: Buffer[] = [];
   readonly #inflate: InflateRaw = createInflateRaw({ chunkSize: OUTPUT_PIECE });
   #fed = 0;
   /** Ends the waiting for the write that is under way. */
@@ -173,13 +178,10 @@ class DeflateData {
   #failure: unknown;
 
   constructor(sink: ByteSink) {
+    this.#sink = sink;
     this.#inflate.on('data', (bytes: Buffer) => {
-      try {
-        sink(bytes);
-      } catch (error) {
-        this.#failure ??= error;
-        this.#inflate.destroy();
-      }
+      if (this.#pieces.length === 0) setImmediate(() => this.#handOn());
+      this.#pieces.push(bytes);
     });
     // Neither an error of zlib's nor `destroy` in the middle of a write is sure to call the write back.
     this.#inflate.on('error', (error) => {
@@ -199,12 +201,25 @@ class DeflateData {
       this.#inflate.write(chunk, () => resolve());
     });
     while (this.#inflate.readableLength > 0 && !this.#inflate.destroyed) await new Promise(setImmediate);
+    this.#handOn();
     if (this.#failure !== undefined) throw this.#failure;
     return this.#fed - this.#inflate.bytesWritten;
   }
 
   destroy(): void {
+    this.#pieces = [];
     this.#inflate.destroy();
+  }
+
+  #handOn(): void {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    try {
+      for (const piece of pieces) this.#sink(piece);
+    } catch (error) {
+      this.#failure ??= error;
+      this.destroy();
+    }
   }
 }
 

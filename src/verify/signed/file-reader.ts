@@ -32,7 +32,10 @@ export function historyReader(history: History): FileReader {
 
 /** Files of the given trees, each from the first tree that has it under that id. */
 export function treeReader(...trees: readonly [Tree, ...Tree[]]): FileReader {
+  const [only, ...more] = trees;
   const treeOf = (file: FileRef | undefined): Tree => {
+    // What is asked for was found in its list of files.
+    if (more.length === 0) return only;
     const tree = trees.find((candidate) => has(candidate, file));
     if (tree === undefined) throw new Error(`no tree has ${file?.path}`);
     return tree;
