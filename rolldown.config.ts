@@ -6,6 +6,7 @@ const STARTED = {
   main: 'src/cli/main.ts',
   'sync-worker': 'src/mirror/sync/sync-worker.ts',
   'tree-thread-worker': 'src/upstream/tree-thread-worker.ts',
+  'claim-thread-worker': 'src/mirror/trust/claim-thread-worker.ts',
   worker: 'src/proxy/worker.ts',
 };
 

@@ -30,7 +30,18 @@ import {
   type TreeLimits,
 } from './tree-rules.ts';
 
-type HeldFile = TreeFile & { readonly bytes: Uint8Array };
+export type HeldFile = TreeFile & { readonly bytes: Uint8Array };
+
+/** Half of the packages by their names; everything else is with the first. Names that differ in case alone are together. */
+export type FolderHalf = 0 | 1;
+
+/** What was read of a folder, and what that counts for. */
+export interface FolderPart {
+  readonly files: readonly HeldFile[];
+  readonly entries: number;
+  /** Bytes. */
+  readonly content: number;
+}
 
 /** A FIFO or device put in a file's place must neither be followed to nor waited for. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -43,30 +54,61 @@ const CHUNK = 256 * 1024;
  * worker. Throws `upstream-unreachable` when something cannot be read, `tree-refused`, `limit-exceeded`.
  */
 export async function readFolderTree(path: string, limits: TreeLimits): Promise<Tree> {
-  const reading = new FolderReading(path, limits);
-  reading.visitFolder('');
-  return memoryTree(reading.files);
+  return memoryTree(readFolderPart(path, limits).files);
+}
+
+/** As `readFolderTree`, of one half. */
+export function readFolderPart(path: string, limits: TreeLimits, half?: FolderHalf): FolderPart {
+  const reading = new FolderReading(path, limits, half);
+  reading.visitFolder(half === 1 ? PACKAGES : '');
+  return reading.part;
+}
+
+/** How many entries the folder of packages has; none where there is no such folder. */
+export function countPackages(path: string): number {
+  try {
+    return entriesOf(join(path, PACKAGES)).length;
+  } catch {
+    return 0;
+  }
+}
+
+const PACKAGES = 'packages/';
+
+function halfOf(name: string): FolderHalf {
+  let sum = 0;
+  for (const character of name.toLowerCase()) sum += character.charCodeAt(0);
+  return sum % 2 === 0 ? 0 : 1;
 }
 
 class FolderReading {
-  readonly files: HeldFile[] = [];
+  readonly #files: HeldFile[] = [];
   readonly #root: string;
+  readonly #half: FolderHalf | undefined;
   readonly #limits: TreeLimits;
   readonly #budget: TreeBudget;
   readonly #memory = new Slabs();
   /** What is read of a file, before it is known how much that is: one for all, since fresh memory costs more than the read. */
   #room: Buffer = Buffer.allocUnsafeSlow(CHUNK);
 
-  constructor(root: string, limits: TreeLimits) {
+  constructor(root: string, limits: TreeLimits, half: FolderHalf | undefined) {
     this.#root = root;
+    this.#half = half;
     this.#limits = limits;
     this.#budget = new TreeBudget(limits);
+  }
+
+  get part(): FolderPart {
+    const { entries, content } = this.#budget;
+    return { files: this.#files, entries, content };
   }
 
   /** All below a folder of the tree; `prefix` ends with a slash, and is empty for the root. */
   visitFolder(prefix: string): void {
     const folder = join(this.#root, prefix);
-    for (const entry of attempt(folder, () => entriesOf(folder))) this.#visit(prefix + entry.name, entry);
+    const halved = prefix === PACKAGES && this.#half !== undefined;
+    for (const entry of attempt(folder, () => entriesOf(folder)))
+      if (!halved || halfOf(entry.name) === this.#half) this.#visit(prefix + entry.name, entry);
   }
 
   #visit(path: string, entry: Dirent): void {
@@ -85,7 +127,7 @@ class FolderReading {
     this.#budget.addContent(path, read.length);
     const bytes = this.#memory.take(read.length);
     bytes.set(read);
-    this.files.push({ path, size: bytes.length, id: `sha256:${hash('sha256', bytes, 'hex')}`, bytes });
+    this.#files.push({ path, size: bytes.length, id: `sha256:${hash('sha256', bytes, 'hex')}`, bytes });
   }
 
   /** The bytes of a file until the next is read: one more than `limit` at most, which is for the budget to refuse. */

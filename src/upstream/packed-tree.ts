@@ -17,22 +17,29 @@ type HeldFile = TreeFile & { readonly bytes: Uint8Array };
 type Choice = (path: string) => boolean;
 
 /** Of a tree in memory with ids of the kind `sha256:`; with the contents of the files that `withContent` chooses. */
-export function packTree(tree: Tree, withContent: Choice = () => true): PackedTree {
+export function packTree(tree: Tree, withContent?: Choice): PackedTree {
   const { held } = tree;
   if (held === undefined) throw new Error('only a tree in memory is packed');
-  const count = tree.files.size;
+  return packFiles([...tree.files.values()], ({ path }) => held(path), withContent);
+}
+
+/** The same of files in any order. */
+export function packFiles<File extends TreeFile>(
+  files: readonly File[],
+  bytesOf: (file: File) => Uint8Array,
+  withContent: Choice = () => true,
+): PackedTree {
+  const count = files.length;
   const sizes = new Uint32Array(count);
   const digests = Buffer.from(new ArrayBuffer(DIGEST_BYTES * count));
   const contents: Uint8Array[] = [];
   let paths = '';
-  let index = 0;
-  for (const file of tree.files.values()) {
+  for (const [index, file] of files.entries()) {
     const { path, size } = file;
     paths += `${path}\n`;
     sizes[index] = size;
     digests.write(digestOf(file), DIGEST_BYTES * index, 'hex');
-    if (withContent(path)) contents.push(held(path));
-    index += 1;
+    if (withContent(path)) contents.push(bytesOf(file));
   }
   return { paths, sizes, digests, contents: joined(contents) };
 }

@@ -2,13 +2,25 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import { readFile, type Tree } from '../../src/opam/tree.ts';
 import { readFolderTree, readIndexFile } from '../../src/upstream/folder-tree.ts';
-import { readTreeInThread } from '../../src/upstream/tree-thread.ts';
+import { readFolderByTwo, readTreeInThread } from '../../src/upstream/tree-thread.ts';
 import { tar } from '../support/tar.ts';
 import { inFolder } from '../support/vector-table.ts';
+
+const opened = vi.hoisted(() => ({ here: 0 }));
+
+vi.mock('node:fs', async (load) => {
+  const actual = await load<typeof import('node:fs')>();
+  // What is counted is the work of this thread; the other has modules of its own.
+  const openSync: typeof actual.openSync = (...args) => {
+    opened.here += 1;
+    return actual.openSync(...args);
+  };
+  return { ...actual, openSync };
+});
 
 const limits = DEFAULT_LIMITS;
 const FILES: Readonly<Record<string, string>> = {
@@ -65,3 +77,69 @@ test('what is refused here is refused there', () =>
       code: 'upstream-unreachable',
     });
   }));
+
+describe('a large folder by two threads', () => {
+  const PACKAGES = 240;
+
+  const largeIn = async (dir: string, more: readonly string[] = []): Promise<string> => {
+    const root = await folderIn(dir);
+    const names = Array.from({ length: PACKAGES }, (_, index) => `packages/p${index}/p${index}.1/opam`);
+    for (const path of [...names, ...more]) {
+      await mkdir(join(root, path, '..'), { recursive: true });
+      await writeFile(join(root, path), path);
+    }
+    return root;
+  };
+
+  test('is the tree that one reads, and this one opens about half of the files', () =>
+    inFolder(async (dir) => {
+      const path = await largeIn(dir);
+      opened.here = 0;
+      const read = await readFolderByTwo(path, limits);
+      expect(opened.here).toBeGreaterThan(PACKAGES / 4);
+      expect(opened.here).toBeLessThan((3 * PACKAGES) / 4);
+      expect(await plain(read)).toEqual(await plain(await readFolderTree(path, limits)));
+    }));
+
+  test('a small one is read by this one alone', () =>
+    inFolder(async (dir) => {
+      const path = await folderIn(dir);
+      opened.here = 0;
+      expect(await plain(await readFolderByTwo(path, limits))).toEqual(
+        await plain(await readFolderTree(path, limits)),
+      );
+      expect(opened.here).toBe(2 * Object.keys(FILES).length);
+    }));
+
+  test.each<[string, readonly string[]]>([
+    ['in the one half', ['packages/q0/link']],
+    ['in the other', ['packages/q1/link']],
+  ])('a link %s is refused, with its path', (_, [link = '']) =>
+    inFolder(async (dir) => {
+      const path = await largeIn(dir, ['packages/q0/file', 'packages/q1/file']);
+      await symlink('/etc/passwd', join(path, link));
+      const refused = { code: 'tree-refused', path: link };
+      await expect(readFolderByTwo(path, limits)).rejects.toMatchObject(refused);
+    }),
+  );
+
+  test('names that differ in case alone meet', () =>
+    inFolder(async (dir) => {
+      const path = await largeIn(dir, ['packages/Case/a', 'packages/case/a']);
+      await expect(readFolderByTwo(path, limits)).rejects.toThrow('differs only in case');
+    }));
+
+  test.each(['tree_entries', 'tree_content'] as const)('what both come to is held against %s', (name) =>
+    inFolder(async (dir) => {
+      const path = await largeIn(dir);
+      const whole = await readFolderTree(path, limits);
+      const content = [...whole.files.values()].reduce((sum, file) => sum + file.size, 0);
+      // Each file but `repo` lies in a folder of its own in one of its own; and there is `packages`, and what foo has more.
+      const most = { tree_entries: 3 * PACKAGES + 7, tree_content: content }[name];
+      await expect(readFolderByTwo(path, { ...limits, [name]: most })).resolves.toBeDefined();
+      const refused = { code: 'limit-exceeded', message: expect.stringContaining(name) };
+      await expect(readFolderByTwo(path, { ...limits, [name]: most - 1 })).rejects.toMatchObject(refused);
+      await expect(readFolderTree(path, { ...limits, [name]: most - 1 })).rejects.toMatchObject(refused);
+    }),
+  );
+});

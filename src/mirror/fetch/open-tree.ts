@@ -5,9 +5,9 @@ import { reasonOf, SeraiError } from '../../errors.ts';
 import type { Sha256 } from '../../hashes.ts';
 import type { Limits } from '../../limits.ts';
 import type { Tree } from '../../opam/tree.ts';
-import { hashIndexFile, type IndexTree, readFolderTree, readIndexFile } from '../../upstream/folder-tree.ts';
+import { hashIndexFile, type IndexTree, readIndexFile } from '../../upstream/folder-tree.ts';
 import type { GitRepository } from '../../upstream/git-repository.ts';
-import { readTreeInThread } from '../../upstream/tree-thread.ts';
+import { readFolderByTwo, readTreeInThread } from '../../upstream/tree-thread.ts';
 
 export type OpenedRepository = { readonly kind: 'git'; readonly repository: GitRepository } | OpenedFiles;
 
@@ -40,7 +40,7 @@ export async function openRepository(path: string, limits: Limits): Promise<Open
 function files(kind: 'index' | 'folder', path: string, limits: Limits): OpenedFiles {
   return {
     kind: 'files',
-    open: () => (kind === 'index' ? readIndexFile(path, limits) : readFolderTree(path, limits)),
+    open: () => (kind === 'index' ? readIndexFile(path, limits) : readFolderByTwo(path, limits)),
     openInThread: () => readTreeInThread({ kind, path, limits }),
     ...(kind === 'index' ? { index: () => hashIndexFile(path, limits) } : {}),
   };
