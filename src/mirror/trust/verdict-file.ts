@@ -58,7 +58,7 @@ export class VerdictFile {
     this.#next = { index, tree: packKept(tree) };
   }
 
-  /** Puts what is known now in the place of the file, if that is something else. */
+  /** Puts what is known now in the place of the file, if that is something else; once, when all is judged. */
   async save(): Promise<void> {
     const { replaced, dropped } = this.memory.changes();
     if (replaced.length === 0 && dropped.length === 0 && this.#next === undefined) return;
@@ -70,7 +70,6 @@ export class VerdictFile {
     const tree = this.#tree === undefined ? {} : { tree: this.#tree };
     const texts = { verdicts: textOf(this.#lines.values()), delegations: textOf(delegations) };
     await replaceOwnFile(this.#path, joinSections({ ...texts, ...tree }));
-    this.memory.settle();
   }
 }
 

@@ -1,5 +1,5 @@
 /** A step from old to new as changed files, whether git or two trees tell it (point 12). */
-import type { FileId, Tree, TreeFile } from '../../opam/tree.ts';
+import { compareBytewise, type FileId, type Tree, type TreeFile } from '../../opam/tree.ts';
 import type { Change, History } from '../history.ts';
 import { type Problem, problem } from './problem.ts';
 
@@ -37,18 +37,39 @@ export async function* wholeStep(history: History, from: string, to: string): As
 export async function* treeStep(from: Tree, to: Tree, commit?: string): AsyncIterable<TreeStep> {
   const changes: FileChange[] = [];
   const doubtful: { readonly before: TreeFile; readonly after: TreeFile }[] = [];
-  for (const after of to.files.values()) {
-    const before = from.files.get(after.path);
-    if (before === undefined) changes.push({ path: after.path, after: after.id });
+  const gone: FileChange[] = [];
+  for (const [before, after] of inStep(from.files.values(), to.files.values())) {
+    if (after === undefined) gone.push({ path: before.path, before: before.id });
+    else if (before === undefined) changes.push({ path: after.path, after: after.id });
+    else if (before.id === after.id) continue;
     else if (kindOf(before.id) !== kindOf(after.id) && before.size === after.size)
       doubtful.push({ before, after });
-    else if (before.id !== after.id) changes.push({ path: after.path, before: before.id, after: after.id });
+    else changes.push({ path: after.path, before: before.id, after: after.id });
   }
-  for (const { path, id } of from.files.values()) if (!to.files.has(path)) changes.push({ path, before: id });
+  for (const change of gone) changes.push(change);
   for await (const { before, after } of differing(doubtful, from, to)) {
     changes.push({ path: after.path, before: before.id, after: after.id });
   }
   yield { changes, ...(commit === undefined ? {} : { commit }) };
+}
+
+type Pair =
+  | readonly [before: TreeFile, after: TreeFile]
+  | readonly [before: TreeFile, after: undefined]
+  | readonly [before: undefined, after: TreeFile];
+
+/** The files of two trees side by side by their paths, in whose order both are. */
+function* inStep(from: Iterator<TreeFile>, to: Iterator<TreeFile>): Generator<Pair> {
+  let [old, now] = [from.next(), to.next()];
+  while (old.done !== true || now.done !== true) {
+    const order =
+      old.done === true ? 1 : now.done === true ? -1 : compareBytewise(old.value.path, now.value.path);
+    if (order === 0 && old.done !== true && now.done !== true) yield [old.value, now.value];
+    else if (order < 0 && old.done !== true) yield [old.value, undefined];
+    else if (now.done !== true) yield [undefined, now.value];
+    if (order <= 0) old = from.next();
+    if (order >= 0) now = to.next();
+  }
 }
 
 function fileChange({ path, before, after }: Change, history: History): FileChange {
@@ -68,7 +89,7 @@ function refusal(path: string, mode: string, history: History): Problem | undefi
   return message === undefined ? undefined : problem('TREE', message);
 }
 
-function kindOf(id: FileId): string {
+export function kindOf(id: FileId): string {
   return id.slice(0, id.indexOf(':'));
 }
 

@@ -12,6 +12,7 @@ import { Repository } from './repository.ts';
 import { ROOT_PATH, type RootFile } from './root-file.ts';
 import { readSignedFiles } from './signed-files.ts';
 import { isStale, readSnapshot, type Snapshot, snapshotProblem } from './snapshot.ts';
+import { kindOf } from './step.ts';
 import { SNAPSHOT_PATH, SNAPSHOT_TAG } from './tag-messages.ts';
 import { treeSha256 } from './tree-sha256.ts';
 import { printTrustedState, type TrustedState } from './trusted-state.ts';
@@ -89,11 +90,9 @@ export class Verification {
 
   async #accept(repository: Repository, snapshot: Snapshot | undefined): Promise<Verdict> {
     const { authorities } = repository;
-    const { tree, git } = this.#candidate;
+    const { tree } = this.#candidate;
     const { policy, limits, cache, checker, maxAge } = this.#settings;
-    // A step between two trees of different kinds leaves ids of the old one where the bytes are the same.
-    const stepped = git === undefined && this.#state !== undefined;
-    const index = stepped ? new FileIndex(tree.files.values()) : repository.index;
+    const index = this.#isFromAnotherKind() ? new FileIndex(tree.files.values()) : repository.index;
     const bootstrap = await this.#bootstrap(authorities.root);
     const versions = await readPresent({
       tree,
@@ -119,6 +118,13 @@ export class Verification {
             snapshot: { commit: snapshot.content.commit, date: snapshot.content.date },
           }),
     };
+  }
+
+  /** A step between two trees of different kinds leaves ids of the old one where the bytes are the same. */
+  #isFromAnotherKind(): boolean {
+    const { tree, previous } = this.#candidate;
+    const stepped = this.#state !== undefined && previous !== undefined;
+    return stepped && kindOfTree(previous) !== kindOfTree(tree);
   }
 
   /** Point 6. */
@@ -170,4 +176,10 @@ export class Verification {
 function rootOfTrust({ date, rootKeys, rootQuorum }: RootFile): RootOfTrust {
   const fingerprints = [...new Set(rootKeys.map((key) => key.key.fingerprint))];
   return { date: showDate(date), fingerprints, quorum: rootQuorum };
+}
+
+/** All files of a tree have ids of one kind. */
+function kindOfTree({ files }: Candidate['tree']): string | undefined {
+  for (const { id } of files.values()) return kindOf(id);
+  return undefined;
 }
