@@ -118,7 +118,7 @@ Without --anchor the root keys of the old tree, else of the tree itself, are tak
 What an accepted run found is kept in $XDG_CACHE_HOME/serai/verify (~/.cache/serai/verify), a file for each set of
 anchors and level. The next run judges only versions of which a file, the delegation, a key that it names, keys/root or
 the level has changed, each told by its SHA-256 and never by its time, and need not unpack an old index that it read
-before. This trusts that nobody but you writes the file, as a run trusts the program itself.
+before. This trusts that nobody but you writes the file, as a run trusts the program itself. Delete it when you like.
 
 Exit codes: 0 accepted; 1 refused; 2 wrong usage.`,
     )
