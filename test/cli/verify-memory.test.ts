@@ -39,7 +39,9 @@ const keptIn = (cache: string): readonly string[] =>
   existsSync(placeIn(cache)) ? readdirSync(placeIn(cache)).sort() : [];
 
 async function verify(cache: string, ...args: readonly string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await runSerai(['verify', ...args, ...ANCHORS], { cache });
+  const { exitCode, stdout, stderr } = await runSerai(['verify', ...args, ...ANCHORS], {
+    env: { ...process.env, XDG_CACHE_HOME: cache },
+  });
   return `${exitCode} ${/\d+ served, \d+ withheld/.exec(stdout)?.[0] ?? stdout}${stderr}`;
 }
 

@@ -44,7 +44,7 @@ interface Waiting {
 const WORTH_SENDING = 32;
 /** Claims that wait for the other thread at most: some 20 ms of its work, which is what the end may have to wait for. */
 const AHEAD = 256;
-/** The program runs from its sources and compiled. */
+/** Beside this file, in a checkout and in the package. */
 const SCRIPT = new URL(`./claim-thread-worker${extname(import.meta.url)}`, import.meta.url);
 
 export class ClaimThread implements ClaimChecker {
