@@ -180,12 +180,13 @@ export class ArchiveHandler {
 
   /**
    * A small blob is loaded when it is asked for, a large one when this path was answered with it before, while there
-   * is room for it. While clients hold too much in memory, none is.
+   * is room for it. While clients hold too much in memory, none is. A small one that has to be measured is loaded for
+   * that: so nothing of it is sent before it is known to be right.
    */
   #isLoaded(path: string, { id, size }: BlobHandle): boolean {
     if (this.#options.slow.full) return false;
-    if (size > SMALL_BLOB_BYTES && (this.#loadsLarge || this.#hot.idAt(path) !== id)) return false;
-    return this.#hot.wants(size);
+    if (size <= SMALL_BLOB_BYTES) return !this.#verified.trusts(id) || this.#hot.wants(size);
+    return !this.#loadsLarge && this.#hot.idAt(path) === id && this.#hot.wants(size);
   }
 
   /** Verified and read into memory once for all who ask at the same time; undefined when it is damaged. */
@@ -216,6 +217,7 @@ export class ArchiveHandler {
       await this.#verified.measure(handle.id);
       return undefined;
     }
+    this.#verified.trust(handle.id);
     const hot = { id: handle.id, bytes, ...headersOf(handle) };
     this.#hot.keep(hot);
     return hot;

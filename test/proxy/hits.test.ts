@@ -18,6 +18,7 @@ import { TestClock } from '../support/test-clock.ts';
 
 const SMALL = sampleBytes(30_000);
 const LARGE = sampleBytes(1024 * 1024 + 300_000, 2);
+const DAY = 86_400_000;
 const SMALL_ID = hexOf('sha256', SMALL) as Sha256;
 
 /** Counts the reads of all blobs that are opened from now on. */
@@ -58,6 +59,8 @@ describe('a hit', () => {
     const fixture = await mirrorOf({ limits: { hot_blobs: '2 MiB' } })
       .package('hello.1', { archive: LARGE })
       .forTest();
+    await fixture.get(fixture.path('hello.1'));
+    await fixture.mirror.archives.settled();
     for (let round = 0; round < 3; round++) {
       if (round === 1) vi.spyOn(fixture.mirror.catalogue, 'listed').mockRejectedValue(new Error('asked'));
       const open = vi.spyOn(fixture.mirror.blobs, 'open');
@@ -65,6 +68,23 @@ describe('a hit', () => {
       expect(open).toHaveBeenCalledTimes(1);
       open.mockRestore();
     }
+  });
+
+  test('of small blobs that memory has no room for, which take turns, loads one of eight and sends the others from the disk', async () => {
+    const other = sampleBytes(30_000, 3);
+    const fixture = await mirrorOf({ limits: { hot_blobs: 40_000 } })
+      .package('hello.1', { archive: SMALL })
+      .package('other.1', { archive: other })
+      .forTest();
+    for (const version of ['hello.1', 'other.1']) await fixture.get(fixture.path(version));
+    await fixture.mirror.archives.settled();
+    const keep = vi.spyOn(HotBlobs.prototype, 'keep');
+    for (let round = 0; round < 16; round++) {
+      expect((await fixture.get(fixture.path('hello.1'))).body.equals(SMALL)).toBe(true);
+      expect((await fixture.get(fixture.path('other.1'))).body.equals(other)).toBe(true);
+    }
+    expect(keep).toHaveBeenCalledTimes(2);
+    keep.mockRestore();
   });
 
   test('of a large blob is from memory once it was asked for twice, also for a part of it', async () => {
@@ -88,11 +108,14 @@ describe('a hit', () => {
     expect(open).not.toHaveBeenCalled();
   });
 
-  test('that 30 make at once on a blob not in memory reads it once', async () => {
-    const fixture = await mirrorOf({ limits: { hot_blobs: 1 } })
+  test('that 30 make at once on a blob not in memory, and not measured of late, reads it once', async () => {
+    const clock = new TestClock();
+    const fixture = await mirrorOf({ clock, limits: { hot_blobs: 1 } })
       .package('hello.1', { archive: SMALL })
       .forTest();
     await fixture.get(fixture.path('hello.1'));
+    await fixture.mirror.archives.settled();
+    clock.advance(DAY);
     const { server } = fixture.running;
     const clients = await Promise.all(Array.from({ length: 30 }, () => fixture.connect()));
     // All ask before the first read ends.
@@ -247,6 +270,7 @@ describe('measuring', () => {
   test('says false of a blob that is gone, and the catalogue forgets it', async () => {
     const fixture = await mirrorOf().package('hello.1', { archive: SMALL }).forTest();
     await fixture.get(fixture.path('hello.1'));
+    await fixture.mirror.archives.settled();
     await fixture.mirror.blobs.delete(SMALL_ID);
     expect(await new VerifiedBlobs(fixture.mirror).measure(SMALL_ID)).toBe(false);
     expect(await fixture.mirror.catalogue.blob(SMALL_ID)).toBeUndefined();
