@@ -123,6 +123,7 @@ describe('sets of checksums that share a hash', () => {
       .forTest();
     fixture.upstream.set('/one', bytes(BYTES));
     expect((await fixture.get(fixture.path('one.1', 'sha512'))).status).toBe(200);
+    await fixture.mirror.archives.settled();
     expect((await fixture.get(fixture.path('two.1', 'sha256'))).status).toBe(200);
     expect(fixture.upstream.requests('/two')).toBe(0);
   });
