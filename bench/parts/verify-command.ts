@@ -1,5 +1,5 @@
 /** `serai verify` of the signed real repository, process start included, beside bare verifications of its signatures. */
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root1, root2 } from '../../test/support/signed-keys.ts';
 import { changeOne, type SignedReal, signReal } from '../../test/support/signed-real.ts';
@@ -12,8 +12,7 @@ const ROUNDS = 5;
 const GOAL_FROM_NOTHING = 1.6;
 const GOAL_ONE_CHANGE = 0.2;
 const NOTE =
-  'the run before it, of the old tree, left its memory in the cache, as it does for every user; without that (--no-memory) every signature is verified, since an old tree may have been accepted with versions withheld';
-const NOTHING = 'from nothing: with an empty cache, which the run writes for the next';
+  'the run before it, of the old tree, left its --memory; without one every signature is verified, since an old tree may have been accepted with versions withheld';
 const CHANGED = 'packages/0install/0install.2.18/opam';
 
 export default async function verifyCommand(bench: Bench): Promise<readonly Row[]> {
@@ -24,45 +23,35 @@ export default async function verifyCommand(bench: Bench): Promise<readonly Row[
   const after = await write(bench, changeOne(real, CHANGED));
   const signatures = bareSignatures();
 
-  const cache = bench.path('cache');
-  const kept = bench.path('kept');
   const anchors = ['--anchor', root1.fingerprint, '--anchor', root2.fingerprint, '--quorum', '2'];
   const how = ['--level', 'verified-developer', '--now', '2026-06-02T00:00:00Z'];
-  /** With the cache empty but for what `prepare` puts there. */
-  const command = (prepare: () => void, ...args: readonly string[]): (() => Promise<Figure>) => {
-    const env = { ...process.env, XDG_CACHE_HOME: cache };
+  const command = (...args: readonly string[]): (() => Promise<Figure>) => {
     return async () => {
-      rmSync(cache, { recursive: true, force: true });
-      prepare();
-      const all = [bench.program, 'verify', ...args, ...anchors, ...how];
-      const ran = await bench.run(process.execPath, all, { env });
+      const ran = await bench.run(process.execPath, [bench.program, 'verify', ...args, ...anchors, ...how]);
       if (!ran.stdout.includes(`${real.versions} served, 0 withheld`))
         throw new Error(`serai verify said:\n${ran.stdout}`);
       return ran;
     };
   };
-  const fromNothing = (path: string): (() => Promise<Figure>) => command(() => undefined, path);
-  /** As after a verification of the old tree; every round begins with the cache as that left it. */
+  /** As after a verification of the old tree; every round begins with the memory as that left it. */
   const afterOld = async (form: 'tar' | 'folder'): Promise<() => Promise<Figure>> => {
-    await fromNothing(before[form])();
-    const copy = join(kept, form);
-    cpSync(cache, copy, { recursive: true });
-    return command(
-      () => cpSync(copy, cache, { recursive: true, preserveTimestamps: true }),
-      after[form],
-      '--from',
-      before[form],
-    );
+    const [kept, memory] = [bench.path(`kept-${form}`), bench.path(`memory-${form}`)];
+    await command(before[form], '--memory', kept)();
+    const step = command(after[form], '--from', before[form], '--memory', memory);
+    return () => {
+      copyFileSync(kept, memory);
+      return step();
+    };
   };
   const [tarFrom, folderFrom] = [await afterOld('tar'), await afterOld('folder')];
   const rounds = bench.rounds(ROUNDS);
   const measured = await interleave(rounds, {
     bare: () => bench.measure(() => verifyBare(signatures, count)),
-    tar: fromNothing(before.tar),
+    tar: command(before.tar),
     tarFrom,
-    folder: fromNothing(before.folder),
+    folder: command(before.folder),
     folderFrom,
-    anew: command(() => undefined, after.tar, '--from', before.tar, '--no-memory'),
+    anew: command(after.tar, '--from', before.tar),
   });
   const rival = `${count} bare node:crypto verifications`;
   const common = { rival, unit: 'ms', theirs: measured.bare, rounds };
@@ -72,17 +61,16 @@ export default async function verifyCommand(bench: Bench): Promise<readonly Row[
       work: `serai verify of ${form}`,
       ours: whole,
       goal: atMost(GOAL_FROM_NOTHING),
-      note: NOTHING,
     },
     {
       ...common,
-      work: `the same with --from, one version changed`,
+      work: `the same with --from and --memory, one version changed`,
       ours: change,
       goal: atMost(GOAL_ONE_CHANGE),
       note: NOTE,
     },
     {
-      work: `the same with --from, one version changed`,
+      work: `the same with --from and --memory, one version changed`,
       rival: 'the whole verification, from nothing',
       unit: 'ms',
       ours: change,
@@ -93,7 +81,7 @@ export default async function verifyCommand(bench: Bench): Promise<readonly Row[
   return [
     ...rows('an index.tar.gz', measured.tar, measured.tarFrom),
     ...rows('a folder', measured.folder, measured.folderFrom),
-    { ...common, work: 'an index.tar.gz with --from and --no-memory', ours: measured.anew },
+    { ...common, work: 'an index.tar.gz with --from alone', ours: measured.anew },
   ];
 }
 

@@ -107,24 +107,25 @@ ${EXIT_CODES}`,
     .option('--trusted <commit>', 'with git: the commit that was accepted last; every step from it is judged')
     .option('--floor <date>', 'the date of the snapshot that was accepted last')
     .option('--max-age <duration>', 'older snapshots are stale, such as 36h or 7d')
-    .option('--memory <file>', 'keep what was found in this file of yours (default: one in your cache)')
-    .option('--no-memory', 'judge everything anew, and keep nothing')
+    .option('--memory <file>', 'keep what was found in this file of yours, and judge only what changed since')
     .option('--json', 'print the verdict as one JSON object')
     .addHelpText(
       'after',
       `
 Without --anchor the root keys of the old tree, else of the tree itself, are taken, with a warning.
 
-What an accepted run found is kept in $XDG_CACHE_HOME/serai/verify (~/.cache/serai/verify), a file for each set of
-anchors and level. The next run judges only versions of which a file, the delegation, a key that it names, keys/root or
-the level has changed, each told by its SHA-256 and never by its time, and need not unpack an old index that it read
-before. This trusts that nobody but you writes the file, as a run trusts the program itself. Delete it when you like.
+With --memory an accepted run keeps what it found of a folder or an index. The next run judges only versions of which a
+file, the delegation, a key that it names, keys/root or the level has changed, each told by its SHA-256 and never by its
+time, and need not unpack an old index that it read before. This trusts that nobody but you writes the file, as a run
+trusts the program itself: keep it where no repository, and nobody else, can put one. Delete it when you like.
 
 Exit codes: 0 accepted; 1 refused; 2 wrong usage.`,
     )
     .action(async (path: string, flags: VerifyFlags) => {
       const { verify } = await import('./verify.ts');
-      endWith(await verify(path, flags));
+      const code = await verify(path, flags);
+      setExitCode(code);
+      endWith(code);
     });
 
   program

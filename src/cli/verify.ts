@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts';
 import { SeraiError } from '../errors.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { ClaimThread } from '../mirror/trust/claim-thread.ts';
+import { VerdictFile } from '../mirror/trust/verdict-file.ts';
 import { type VerifyRequest, verifyPath } from '../mirror/trust/verify-path.ts';
 import { compareBytewise } from '../opam/tree.ts';
 import { parseDuration } from '../units.ts';
@@ -11,7 +12,6 @@ import { parseDate } from '../verify/signed/dates.ts';
 import { createSignedDialect } from '../verify/signed/dialect.ts';
 import type { Trust } from '../verify/signed/first-trust.ts';
 import type { Threshold } from '../verify/signed/version-verdict.ts';
-import { openMemory } from './verify-memory.ts';
 
 export interface VerifyFlags {
   readonly dialect: string;
@@ -24,8 +24,7 @@ export interface VerifyFlags {
   readonly floor?: string | undefined;
   readonly maxAge?: string | undefined;
   readonly acceptWeak?: boolean | undefined;
-  /** False: none, neither read nor written. */
-  readonly memory?: string | false | undefined;
+  readonly memory?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -41,7 +40,7 @@ export async function verify(path: string, flags: VerifyFlags): Promise<0 | 1> {
   const trust = trustOf(flags);
   const threshold = thresholdOf(flags.level);
   const acceptWeak = flags.acceptWeak ?? false;
-  const kept = await openMemory(flags.memory, [...rulesOf(trust), threshold, acceptWeak], warn);
+  const kept = flags.memory === undefined ? undefined : await VerdictFile.open(flags.memory);
   const checker = new ClaimThread();
   const verdict = await judge({
     path,
@@ -49,7 +48,7 @@ export async function verify(path: string, flags: VerifyFlags): Promise<0 | 1> {
     now: flags.now === undefined ? systemClock.now() : dateOf('--now', flags.now),
     from: flags.from,
     trusted: flags.trusted,
-    memory: kept?.file,
+    memory: kept,
     floor: flags.floor === undefined ? undefined : dateOf('--floor', flags.floor),
     dialect: createSignedDialect({
       trust,
@@ -57,22 +56,14 @@ export async function verify(path: string, flags: VerifyFlags): Promise<0 | 1> {
       acceptWeak,
       checker,
       ...(flags.maxAge === undefined ? {} : { maxAge: ageOf(flags.maxAge) }),
-      ...(kept === undefined ? {} : { cache: kept.file.memory }),
+      ...(kept === undefined ? {} : { cache: kept.memory }),
     }),
   }).finally(() => checker.close());
   // What a refused tree led to is not worth keeping: the next one is judged from what was accepted.
   if (verdict.violations.length === 0) await kept?.save();
-  for (const warning of warningsOf(trust, flags)) warn(warning);
+  for (const warning of warningsOf(trust, flags)) process.stderr.write(`serai: warning: ${warning}\n`);
   process.stdout.write(flags.json === true ? `${JSON.stringify(plain(verdict))}\n` : describe(path, verdict));
   return verdict.violations.length === 0 ? 0 : 1;
-}
-
-function warn(message: string): void {
-  process.stderr.write(`serai: warning: ${message}\n`);
-}
-
-function rulesOf(trust: Trust): readonly (string | number)[] {
-  return trust.kind === 'anchors' ? [...trust.fingerprints].sort().concat(`${trust.quorum}`) : [];
 }
 
 /** A path where nothing is, is a mistake of the one who typed it. */

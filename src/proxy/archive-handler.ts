@@ -96,7 +96,11 @@ export class ArchiveHandler {
       const found =
         (await archives.find(listed)) ?? (await this.#fetch(repository, listed, request, response));
       if (found === undefined || response.destroyed) return;
-      if (found.measured === true) this.#verified.trust(found.blob);
+      if (found.measured === true) {
+        this.#verified.trust(found.blob);
+        // What was measured is not what lies at its place then.
+        found.coming?.kept.catch(() => this.#verified.distrust(found.blob));
+      }
       if (await this.#send({ path, generation }, found.blob, request, response, found.coming)) return;
     }
     sendText(request, response, 404, `${showChecksum(checksum)} could not be read back; try again later`);

@@ -56,7 +56,13 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
   let pagesLoaded: Promise<Listener> | undefined;
   /** Loaded when they are asked for: hono, and the fetch that it needs, take longer to load than a server to start. */
   const pages: Listener = (request, response) => {
-    pagesLoaded ??= import('./pages-listener.ts').then(({ pagesListener }) => pagesListener(mirror, failed));
+    pagesLoaded ??= import('./pages-listener.ts')
+      .then(({ pagesListener }) => pagesListener(mirror, failed))
+      .catch((error: unknown) => {
+        // Too many files are open at this moment, say; the next request tries again.
+        pagesLoaded = undefined;
+        throw error;
+      });
     pagesLoaded
       .then((listener) => listener(request, response))
       .catch((error: unknown) => fail(error, request, response));

@@ -29,6 +29,10 @@ export class VerifiedBlobs {
     this.#verifiedAt.set(id, this.#keepers.clock.now());
   }
 
+  distrust(id: Sha256): void {
+    this.#verifiedAt.delete(id);
+  }
+
   /**
    * Reads the whole blob; a damaged one is put aside. False when it is gone or damaged. All who ask at the
    * same time share one measurement: of those who meet the same damage, one puts the blob aside, and none
@@ -45,7 +49,7 @@ export class VerifiedBlobs {
 
   async #measure(id: Sha256): Promise<boolean> {
     const { blobs, catalogue } = this.#keepers;
-    this.#verifiedAt.delete(id);
+    this.distrust(id);
     const measured = await blobs.digest(id, ['sha256']);
     if (measured === undefined) {
       await catalogue.forgetBlob(id);

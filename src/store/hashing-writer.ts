@@ -12,7 +12,9 @@ export interface Sink {
 export class HashingWriter {
   readonly #sink: Sink;
   readonly #options: PutOptions;
-  readonly #hashes: ReadonlyMap<HashKind, Hash>;
+  readonly #kinds: ReadonlySet<HashKind>;
+  /** Made with the first bytes: thousands may wait for their turn to be downloaded. */
+  #hashes: ReadonlyMap<HashKind, Hash> | undefined;
   #size = 0;
 
   constructor(sink: Sink, options: PutOptions) {
@@ -20,7 +22,12 @@ export class HashingWriter {
     this.#options = options;
     const kinds = new Set<HashKind>(['sha256', ...(options.kinds ?? [])]);
     for (const checksum of options.expected ?? []) kinds.add(checksum.kind);
-    this.#hashes = new Map([...kinds].map((kind) => [kind, createHash(kind)]));
+    this.#kinds = kinds;
+  }
+
+  get #measures(): ReadonlyMap<HashKind, Hash> {
+    this.#hashes ??= new Map([...this.#kinds].map((kind) => [kind, createHash(kind)]));
+    return this.#hashes;
   }
 
   /** Refuses with `limit-exceeded` or `checksum-mismatch` before a byte too many reaches the sink. */
@@ -38,7 +45,7 @@ export class HashingWriter {
     }
     const written = this.#sink.write(bytes);
     try {
-      for (const hash of this.#hashes.values()) hash.update(bytes);
+      for (const hash of this.#measures.values()) hash.update(bytes);
     } finally {
       await written;
     }
@@ -53,7 +60,7 @@ export class HashingWriter {
         `${this.#size} bytes where ${exactBytes} are declared; nothing kept`,
       );
     }
-    const digests = [...this.#hashes].map(([kind, hash]): Checksum => ({ kind, hex: hash.digest('hex') }));
+    const digests = [...this.#measures].map(([kind, hash]): Checksum => ({ kind, hex: hash.digest('hex') }));
     for (const wanted of expected ?? []) {
       const measured = digests.find((digest) => digest.kind === wanted.kind);
       if (measured === undefined || measured.hex !== wanted.hex) {

@@ -257,13 +257,16 @@ class SqliteCatalogue implements Catalogue {
    * are savepoints only once something was refused, so that it is refused alone.
    */
   async #recordBlobs(blobs: readonly MeasuredBlob[]): Promise<readonly PromiseSettledResult<void>[]> {
+    let begun = false;
     try {
       await this.#write('record blobs', () => {
+        begun = true;
         for (const blob of blobs) this.#recordBlob(blob);
       });
       return blobs.map(() => ({ status: 'fulfilled', value: undefined }));
     } catch (error) {
-      if (blobs.length === 1) throw error;
+      // Who has waited for another's transaction in vain does not wait once more.
+      if (blobs.length === 1 || !begun) throw error;
     }
     return this.#write('record blobs', () =>
       blobs.map((blob): PromiseSettledResult<void> => {

@@ -12,6 +12,8 @@ export interface AnswerHead {
 
 /** Bytes that wait for their reader until the upstream is told to; what its connection has read already comes anyway. */
 const WAITING_BYTES = 256 * 1024;
+/** What each chunk counts for beside its bytes: an upstream may send one byte in each. */
+const CHUNK_BYTES = 256;
 
 /** The bytes of a redirect's or an error's body that are worth reading to keep the connection. */
 const DISCARDED_BYTES = 16 * 1024;
@@ -25,6 +27,8 @@ export class Answer implements Dispatcher.DispatchHandler {
   readonly #rejectHead: (error: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #chunks: Uint8Array[] = [];
+  /** Of `#chunks` so many were taken: to move the others up for each would take time that grows with their number. */
+  #taken = 0;
   #waitingBytes = 0;
   #ended = false;
   #failure: { readonly error: unknown } | undefined;
@@ -63,7 +67,7 @@ export class Answer implements Dispatcher.DispatchHandler {
       return;
     }
     this.#chunks.push(chunk);
-    this.#waitingBytes += chunk.length;
+    this.#waitingBytes += chunk.length + CHUNK_BYTES;
     if (this.#waitingBytes >= WAITING_BYTES) controller.pause();
     this.#wake?.();
   }
@@ -80,9 +84,11 @@ export class Answer implements Dispatcher.DispatchHandler {
   /** The next chunk, when one is here already. Throws once the answer has failed, before what came until then. */
   take(): Uint8Array | undefined {
     if (this.#failure !== undefined) throw this.#failure.error;
-    const chunk = this.#chunks.shift();
+    const chunk = this.#chunks[this.#taken];
     if (chunk === undefined) return undefined;
-    this.#waitingBytes -= chunk.length;
+    this.#taken += 1;
+    if (this.#taken === this.#chunks.length) this.#drop();
+    else this.#waitingBytes -= chunk.length + CHUNK_BYTES;
     if (this.#waitingBytes === 0 && !this.#ended) this.#controller?.resume();
     return chunk;
   }
@@ -114,16 +120,22 @@ export class Answer implements Dispatcher.DispatchHandler {
   discard(): void {
     if (this.#ended || this.#failure !== undefined) return;
     this.#discarding = DISCARDED_BYTES - this.#waitingBytes;
-    this.#chunks = [];
+    this.#drop();
     if (this.#discarding < 0) return this.giveUp();
     setTimeout(() => this.giveUp(), DISCARD_TIME).unref();
     this.#controller?.resume();
   }
 
+  #drop(): void {
+    this.#chunks = [];
+    this.#taken = 0;
+    this.#waitingBytes = 0;
+  }
+
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = { error };
-    this.#chunks = [];
+    this.#drop();
     this.#rejectHead(error);
     this.#wake?.();
   }

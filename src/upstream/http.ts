@@ -50,7 +50,13 @@ export function createFetcher(options: FetcherOptions): Fetcher {
   let closed = false;
   // undici takes as long to load as the rest of serai: a command that reads git or the disk does without.
   const connected = async (): Promise<Agent> => {
-    agent ??= import('./http-connect.ts').then(({ guardedAgent }) => guardedAgent(rules, options.limits));
+    agent ??= import('./http-connect.ts')
+      .then(({ guardedAgent }) => guardedAgent(rules, options.limits))
+      .catch((error: unknown) => {
+        // Too many files are open at this moment, say; the next request tries again.
+        agent = undefined;
+        throw error;
+      });
     const own = await agent;
     if (closed) throw new SeraiError('aborted', 'the fetcher was closed');
     return own;
@@ -59,7 +65,7 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     fetch: async (request) => new Exchange(options, request).run(connected),
     async close() {
       closed = true;
-      await (await agent)?.destroy();
+      await (await agent?.catch(() => undefined))?.destroy();
     },
   };
 }

@@ -211,6 +211,20 @@ test('a disk that fails ends it: no other archive would escape', async () => {
   expect(upstream.requestsInAll).toBeLessThan(1 + many.length);
 });
 
+test('a disk that fails ends what is under way too, a host that does not answer included', async () => {
+  const { run, upstream, mirror } = await published(['a.1', 'z.1']);
+  upstream.set('/a.1', () => {});
+  const { blobs } = mirror.mirror;
+  const put = blobs.put.bind(blobs);
+  let puts = 0;
+  blobs.put = (...parts) => {
+    puts += 1;
+    return puts === 1 ? put(...parts) : Promise.reject(new SeraiError('store-failed', 'the disk is full'));
+  };
+  expect(await failureOf(run())).toMatchObject({ code: 'store-failed' });
+  await mirror.mirror.fetcher.close();
+});
+
 test('a slow host keeps its own archives waiting, and no other’s', async () => {
   const slow = await startUpstream();
   const { upstream, mirror } = await published(['z.1']);

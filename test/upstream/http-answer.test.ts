@@ -46,6 +46,19 @@ describe('an answer', () => {
     expect(answer.over).toBe(true);
   });
 
+  test('holds an upstream back that sends one byte in each chunk, long before they are as many as bytes might be', () => {
+    const { answer, asked, data } = answering();
+    let sent = 0;
+    while (asked.length === 0) {
+      data(Uint8Array.of(sent % 256));
+      sent += 1;
+    }
+    expect(sent).toBe(Math.ceil((256 * 1024) / 257));
+    for (let taken = 0; taken < sent; taken++) expect(answer.take()).toEqual(Uint8Array.of(taken % 256));
+    expect(answer.take()).toBeUndefined();
+    expect(asked).toEqual(['pause', 'resume']);
+  });
+
   test('passes interim responses over', async () => {
     const { answer } = answering();
     const controller = { aborted: false, paused: false, reason: null, abort() {}, pause() {}, resume() {} };

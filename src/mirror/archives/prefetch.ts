@@ -67,18 +67,21 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchReport
   let broken: SeraiError | undefined;
   const tell = (): void => progress(present + fetched + failed.length, wanted.length);
   tell();
-  const isOver = (): boolean => signal?.aborted === true || broken !== undefined;
+  const givenUp = new AbortController();
+  const over = signal === undefined ? givenUp.signal : AbortSignal.any([signal, givenUp.signal]);
   const fetchAll = async (queue: Iterator<ListedArchive>): Promise<void> => {
-    for (let step = queue.next(); step.done !== true && !isOver(); step = queue.next()) {
+    for (let step = queue.next(); step.done !== true && !over.aborted; step = queue.next()) {
       const archive = step.value;
       try {
-        if (await orAborted(obtainPatiently(archive, options), signal)) fetched += 1;
+        if (await orAborted(obtainPatiently(archive, { ...options, signal: over }), over)) fetched += 1;
         else present += 1;
       } catch (error) {
-        if (isOver()) return;
+        if (over.aborted) return;
         const failure = asSeraiError(error, 'internal', `fetching ${nameOf(archive)}`);
-        if (OUR_OWN_GROUND.has(failure.code)) broken ??= failure;
-        else failed.push({ archive: nameOf(archive), code: failure.code, reason: failure.message });
+        if (OUR_OWN_GROUND.has(failure.code)) {
+          broken ??= failure;
+          givenUp.abort();
+        } else failed.push({ archive: nameOf(archive), code: failure.code, reason: failure.message });
       }
       tell();
     }
@@ -95,8 +98,7 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchReport
 }
 
 /** Rejects when the signal aborts, and leaves the work to whoever ends it: the fetcher, when it is closed. */
-async function orAborted<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
-  if (signal === undefined) return work;
+async function orAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   const told = Promise.withResolvers<never>();
   const tell = (): void =>
     told.reject(new SeraiError('aborted', 'the fetching of archives was told to stop'));

@@ -6,7 +6,7 @@
 import type { KeyObject } from 'node:crypto';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { SeraiError } from '../../errors.ts';
+import { reasonOf, SeraiError } from '../../errors.ts';
 import { type Claim, type ClaimChecker, checkHere } from '../../verify/signed/claims.ts';
 import type { PublicKey } from '../../verify/signed/keys.ts';
 import { type SignatureAlgorithm, signatureBytes } from '../../verify/signed/raw-signature.ts';
@@ -44,6 +44,8 @@ interface Waiting {
 const WORTH_SENDING = 32;
 /** Claims that wait for the other thread at most: some 20 ms of its work, which is what the end may have to wait for. */
 const AHEAD = 256;
+/** Bytes of signed texts that are sent at once: each claim has a copy, and 64 signatures may be of one text. */
+const MOST_TEXT = 16 * 2 ** 20;
 /** Beside this file, in a checkout and in the package. */
 const SCRIPT = new URL(`./claim-thread-worker${extname(import.meta.url)}`, import.meta.url);
 
@@ -59,7 +61,8 @@ export class ClaimThread implements ClaimChecker {
   async check(claims: readonly Claim[]): Promise<readonly boolean[]> {
     if (this.#failure !== undefined) throw this.#failure;
     const behind = this.#sent - Atomics.load(this.#checked, 0);
-    if (claims.length < WORTH_SENDING || behind >= AHEAD) return checkHere.check(claims);
+    if (claims.length < WORTH_SENDING || behind >= AHEAD || textOf(claims) > MOST_TEXT)
+      return checkHere.check(claims);
     return this.#send(claims);
   }
 
@@ -80,7 +83,13 @@ export class ClaimThread implements ClaimChecker {
     this.#sent += claims.length;
     const { keyOf, texts, textEnds, signatures, signatureEnds } = packed;
     const movable = [keyOf, texts, textEnds, signatures, signatureEnds].map(({ buffer }) => buffer);
-    this.#worker.postMessage(packed, movable);
+    try {
+      this.#worker.postMessage(packed, movable);
+    } catch (error) {
+      // The keys in it are counted as sent, and would be missing in all that follows.
+      this.#fail(reasonOf(error));
+      throw error;
+    }
     return new Promise((resolve, reject) =>
       this.#waiting.set(batch, { resolve, reject, claims: claims.length }),
     );
@@ -91,6 +100,7 @@ export class ClaimThread implements ClaimChecker {
     const worker = new Worker(SCRIPT, { workerData });
     worker.on('message', (answer: CheckedClaims) => this.#take(answer));
     worker.on('error', (error) => this.#fail(error.message));
+    worker.on('messageerror', (error) => this.#fail(error.message));
     worker.on('exit', () => this.#fail('it ended'));
     return worker;
   }
@@ -110,6 +120,11 @@ export class ClaimThread implements ClaimChecker {
     for (const { reject } of this.#waiting.values()) reject(this.#failure);
     this.#waiting.clear();
   }
+}
+
+/** In bytes. */
+function textOf(claims: readonly Claim[]): number {
+  return claims.reduce((sum, { text }) => sum + text.length, 0);
 }
 
 /** Hex of a wrong form is packed as no bytes at all, which no key's signature is. */

@@ -1,7 +1,8 @@
 /** A file that its owner alone may write, since whoever writes it decides what is served. */
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
-import { reasonOf } from '../../errors.ts';
+import { reasonOf, SeraiError } from '../../errors.ts';
 
 const OTHERS_MAY_WRITE = 0o022;
 /** Ten times what the memory of the real repository takes. */
@@ -28,9 +29,15 @@ export async function readOwnFile(path: string): Promise<Buffer<ArrayBuffer> | u
   }
 }
 
-/** Whole or not at all. */
+/** Whole or not at all. Throws `limit-exceeded` for more than can be read back. */
 export async function replaceOwnFile(path: string, bytes: readonly Uint8Array[]): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const size = bytes.reduce((sum, part) => sum + part.length, 0);
+  if (size > MOST_BYTES)
+    throw new SeraiError(
+      'limit-exceeded',
+      `${path} would have ${size} bytes; at most ${MOST_BYTES} are read back`,
+    );
+  const temporary = `${path}.${randomUUID()}.tmp`;
   const file = await open(temporary, 'wx', 0o600);
   try {
     await file.writeFile(bytes);

@@ -51,6 +51,13 @@ export async function verifyPath(request: VerifyRequest): Promise<Verdict> {
   }
   const { repository } = opened;
   try {
+    // git hands out what lies under an object's id without measuring it: whoever made the folder may have put other
+    // bytes there than those that were judged.
+    if (request.memory !== undefined)
+      throw new SeraiError(
+        'usage',
+        `--memory is for a folder or an index: nothing says that the objects of ${path} have the bytes of their ids`,
+      );
     const commit = await candidateCommit(repository);
     if (commit === undefined)
       return refusedTag('P10', `${path} has neither a tag ${SNAPSHOT_TAG} nor a commit at HEAD`);
@@ -101,9 +108,8 @@ async function verifyTree(
 ): Promise<Verdict> {
   const { dialect, now, floor, from, limits } = request;
   // Both are read at the same time.
-  const known = git === undefined ? request.memory : undefined;
   const openingOld =
-    from === undefined ? undefined : trustworthy(from, () => openOldTree(from, limits, known));
+    from === undefined ? undefined : trustworthy(from, () => openOldTree(from, limits, request.memory));
   openingOld?.catch(() => undefined);
   const tree = await opening.catch(async (error: unknown) => {
     // What was opened beside it holds a process or memory.

@@ -21,11 +21,12 @@ const X25519_SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
  * order of P divides 5L - 2 or 5L.
  * - On the curve the order divides 8L, and 5L - 2 has no divisor above 1 in common with that, 5L has L: so P is of order L.
  * - On the twist the order divides 2p + 2 - 8L, and neither has a divisor above 1 in common with that.
- * For y = 1 there is no u, and for y = -1 the result is 0, which OpenSSL refuses: both throw.
+ * For y = 1 there is no u, which throws; y = -1 is refused by itself. Where another small order gives 0, OpenSSL throws.
  */
 export function isStrictPoint(raw: Uint8Array): boolean {
   const y = yOf(raw);
-  if (y >= PRIME) return false;
+  // -1 would give u = 0, whose every multiple is 0 too.
+  if (y >= PRIME || y === PRIME - 1n) return false;
   try {
     const u = littleEndian(etc.mod((1n + y) * etc.invert(etc.mod(1n - y), PRIME)));
     const publicKey = createPublicKey({

@@ -64,7 +64,8 @@ export class VerdictKeys {
 
   /** The file need not be parsed where that was done before. */
   #delegates(delegation: FileId, subject: string): readonly string[] {
-    const name = `${this.#depth} ${subject} ${delegation}`;
+    // What a later program makes of the same file may be something else.
+    const name = `${GENERATION}/${this.#depth} ${subject} ${delegation}`;
     const kept = this.#cache.delegates(name);
     if (kept !== undefined) return kept;
     const file = this.#authorities.delegationFiles.get(subject)?.read();

@@ -1,4 +1,5 @@
 /** `serai verify` as its users and scripts meet it: exit codes, the JSON object, what goes to which stream. */
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -208,3 +209,24 @@ test.each([
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
   expect(stderr).not.toBe('');
 });
+
+test('wrong usage: --memory with a git repository, whose objects nothing measures', () =>
+  inFolder(async (dir) => {
+    const git = await GitBuilder.create(join(dir, 'git'));
+    const memory = join(dir, 'memory');
+    const { exitCode, stdout, stderr } = await runSerai(['verify', git.dir, ...ANCHORS, '--memory', memory]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/--memory is for a folder or an index/);
+    expect(existsSync(memory)).toBe(false);
+  }));
+
+test('--memory keeps an accepted index in a file of its owner, and the next run says the same', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, 'index.tar.gz');
+    await writeFile(path, archive(base));
+    const memory = join(dir, 'memory');
+    const first = await verify(path, ...ANCHORS, '--memory', memory);
+    expect(first.exitCode).toBe(0);
+    expect(statSync(memory).mode & 0o777).toBe(0o600);
+    expect(await verify(path, ...ANCHORS, '--memory', memory)).toEqual(first);
+  }));
