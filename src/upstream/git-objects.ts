@@ -33,8 +33,8 @@ interface Running {
 }
 
 /** Asked at once: enough to keep git busy, little enough to hold twice in memory for each reader. */
-const BATCH_OBJECTS = 1024;
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_OBJECTS = 256;
+const BATCH_BYTES = 1024 * 1024;
 
 export class ObjectReader {
   readonly #gitDir: string;
