@@ -42,8 +42,8 @@ interface Waiting {
 
 /** Smaller batches are sooner checked than sent, and a small repository needs no thread. */
 const WORTH_SENDING = 32;
-/** Claims that wait for the other thread at most: some 20 ms of its work, which is what the end may have to wait for. */
-const AHEAD = 256;
+/** Claims that wait for the other thread at most: some 60 ms of its work, which is what the end may have to wait for. */
+const AHEAD = 768;
 /** Bytes of signed texts that are sent at once: each claim has a copy, and 64 signatures may be of one text. */
 const MOST_TEXT = 16 * 2 ** 20;
 /** Beside this file, in a checkout and in the package. */
