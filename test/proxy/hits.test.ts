@@ -89,8 +89,10 @@ describe('a hit', () => {
 
   test('of a large blob is from memory once it was asked for twice, also for a part of it', async () => {
     const fixture = await mirrorOf().package('hello.1', { archive: LARGE }).forTest();
-    for (const _round of [1, 2])
+    for (const _round of [1, 2]) {
       expect((await fixture.get(fixture.path('hello.1'))).body.equals(LARGE)).toBe(true);
+      await fixture.mirror.archives.settled();
+    }
     const open = vi.spyOn(fixture.mirror.blobs, 'open');
     expect((await fixture.get(fixture.path('hello.1'))).body.equals(LARGE)).toBe(true);
     const part = await fixture.get(fixture.path('hello.1'), { Range: 'bytes=5-9' });
@@ -256,6 +258,7 @@ describe('measuring', () => {
     const clock = new TestClock();
     const fixture = await mirrorOf({ clock }).package('hello.1', { archive: SMALL }).forTest();
     await fixture.get(fixture.path('hello.1'));
+    await fixture.mirror.archives.settled();
     const digest = vi.spyOn(fixture.mirror.blobs, 'digest');
     const verified = new VerifiedBlobs(fixture.mirror);
     expect(verified.trusts(SMALL_ID)).toBe(false);

@@ -107,6 +107,7 @@ describe('a denial by another process', () => {
       .package('bad.1', { archive: SMALL })
       .forTest();
     await fixture.get(fixture.path('bad.1'));
+    await fixture.mirror.archives.settled();
     fixture.running.forget();
     const other = await fixture.other();
     const { blobs } = fixture.mirror;
