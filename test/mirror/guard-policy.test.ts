@@ -2,13 +2,13 @@
  * What becomes of each class of change of a published version, with each action of policy, through real syncs: what is
  * served, what is told, and that it is told once (issue 4, points 2 and 3).
  */
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CHANGE_CLASSES, type ChangeClass } from '../../src/verify/guard/classes.ts';
 import type { ChangeAction } from '../../src/verify/policy/changes.ts';
 import { extra, md5, sha256, sha512 } from '../support/guard-trees.ts';
-import { type Files, GitUpstream, opamPath, REPO, version } from '../support/tree-builder.ts';
-import { failureOf, type Settings, startUpstream, TestMirror, temporaryFolder } from './test-mirror.ts';
+import { type Files, opamPath, REPO, version } from '../support/tree-builder.ts';
+import { type AnyUpstream, fromIndex, UPSTREAMS } from './any-upstream.ts';
+import { failureOf, type Settings, TestMirror } from './test-mirror.ts';
 
 /** What happens to `p`; the last tree is the change that is judged. */
 interface History {
@@ -58,24 +58,6 @@ const HISTORIES: readonly History[] = [
 test('there is a history for every class', () => {
   expect(HISTORIES.map((each) => each.class)).toEqual(CHANGE_CLASSES);
 });
-
-interface AnyUpstream {
-  readonly url: string;
-  offer(files: Files): Promise<unknown>;
-}
-
-async function fromIndex(): Promise<AnyUpstream> {
-  const upstream = await startUpstream();
-  return { url: upstream.url, offer: async (files) => upstream.serveIndex(files) };
-}
-
-const UPSTREAMS: Readonly<Record<string, () => Promise<AnyUpstream>>> = {
-  'an HTTP index': fromIndex,
-  git: async () => {
-    const git = await GitUpstream.create(join(await temporaryFolder(), 'upstream.git'));
-    return { url: git.url, offer: (files) => git.commit(files) };
-  },
-};
 
 /** The files of `p` in a tree, as the mirror tells of its own. */
 function filesOfP(files: Files): Files {

@@ -17,6 +17,7 @@ import { sha256Of } from '../index/snapshot-id.ts';
 import type { StandingTree } from '../index/standing-tree.ts';
 import { filesByVersion, folderOf, packageNameOf } from '../index/version-files.ts';
 import type { AcceptedState, ChangeRecord, HeldChange } from './accepted-state.ts';
+import { caseCollisions, settleCollisions } from './case-collision.ts';
 import { changeEvents } from './change-events.ts';
 import type { RuledVersion } from './derivation.ts';
 import { judgeStep, type StepInput } from './guard-step.ts';
@@ -93,7 +94,9 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
       : await stepOffer(step, candidate, verdict, previous.tree, last);
   const isOver = (since: number): boolean => now - since >= input.keepRemoved;
   const over = Object.entries(last.removed).filter(([, since]) => isOver(since));
-  const concerned = await concernedVersions(offer, new Set(over.map(([version]) => version)), previous);
+  const collisions = caseCollisions(offer, last);
+  const more = [...over.map(([version]) => version), ...[...collisions.values()].flat()];
+  const concerned = await concernedVersions(offer, more, previous);
   const { standing } = concerned;
   const withheldVersions = new Set(offer.withheld.map(({ version }) => version));
   const wasRemoved = new Map(Object.entries(last.removed));
@@ -110,11 +113,17 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
   });
   const decided = await decide(input, findings, offer.offered, last);
   const heldVersions = new Map(decided.held.map((change) => [change.version, change]));
+  const { blocked, replaced } = settleCollisions(
+    collisions,
+    (version) => heldVersions.has(version),
+    (version) => heldVersions.has(version) || offer.carried.held.some((change) => change.version === version),
+  );
 
   const keptVersions = new Set<string>();
   const leaving = new Set<string>();
   const removed: Record<string, number> = {};
-  const came = new Set(added.filter((version) => !heldVersions.has(version)).map(equalityKey));
+  const isOut = (version: string): boolean => heldVersions.has(version) || blocked.has(version);
+  const came = new Set(added.filter((version) => !isOut(version)).map(equalityKey));
   // A version that was removed and that nothing touches stands for as long as it may.
   for (const [version, since] of wasRemoved)
     if (!concerned.names.has(packageNameOf(version)) && previous.tree.hasFolder(folderOf(version)))
@@ -125,8 +134,8 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
     const isHeld = heldVersions.has(version);
     if (offer.offered.has(version) && !isHeld) continue;
     const since = wasRemoved.get(version) ?? (isHeld ? undefined : now);
-    // One that takes its place, and that clients could not tell from it, ends its stay.
-    const isReplaced = !isHeld && came.has(equalityKey(version));
+    // One that takes its place, and that clients or their disks could not tell from it, ends its stay.
+    const isReplaced = !isHeld && (came.has(equalityKey(version)) || replaced.has(version));
     const isGone = since !== undefined && (isReplaced || isOver(since));
     if (withheldVersions.has(version) || isGone) leaving.add(version);
     else {
@@ -134,12 +143,12 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
       keptVersions.add(version);
     }
   }
-  const fresh: string[] = [...offer.fresh];
+  const fresh = offer.fresh.filter((path) => !blocked.has(path));
   const gone: string[] = [...offer.gone];
   for (const version of leaving) gone.push(...(standing.get(version) ?? []));
   for (const [version, paths] of offer.offered) {
     // A held version's new files stay out; those that were there are kept, mostly under the same paths.
-    if (!offer.touched.has(version) || heldVersions.has(version)) continue;
+    if (!offer.touched.has(version) || isOut(version)) continue;
     const after = new Set(paths);
     fresh.push(...paths.filter((path) => !offer.isSame(path)));
     for (const path of standing.get(version) ?? []) if (!after.has(path)) gone.push(path);
@@ -152,7 +161,7 @@ export async function acceptTree(input: AcceptanceInput): Promise<Acceptance> {
     fresh: filesAt(fresh, candidate),
     gone,
     state: {
-      withheld: [...offer.withheld],
+      withheld: [...offer.withheld, ...blocked.values()],
       offered: offer.count,
       removed,
       held: [...offer.carried.held, ...held],
@@ -178,15 +187,15 @@ function filesAt(paths: readonly string[], { files }: Tree): TreeFile[] {
 }
 
 /**
- * All versions of the packages that the offer touches, or of which a version's stay is over: those that stand, with their
+ * All versions of the packages that the offer touches, and of those that `more` are of: those that stand, with their
  * facts, and those that are offered.
  */
 async function concernedVersions(
   { touched, offered }: Offer,
-  over: ReadonlySet<string>,
+  more: readonly string[],
   { tree, read, state }: StandingState,
 ): Promise<Pick<StepInput, 'before' | 'standing' | 'offered'> & { readonly names: ReadonlySet<string> }> {
-  const names = new Set([...touched, ...over].map(packageNameOf));
+  const names = new Set([...touched, ...more].map(packageNameOf));
   const facts = new Map<string, FileFacts>();
   // A package's files are all in one piece.
   const indexes = [...new Set(Array.from(names, (name) => tree.pieceAt(lastPathOf(name))))];

@@ -6,6 +6,7 @@ import { ruledDetailOf } from '../report/events.ts';
 import { isoTime } from '../report/iso-time.ts';
 import { decodeSummary, type Summary } from '../report/summary.ts';
 import { type AcceptedState, decodeAcceptedState } from './accepted-state.ts';
+import { CASE_COLLISION } from './case-collision.ts';
 import type { RuledVersion } from './derivation.ts';
 import { seenTimes } from './first-seen.ts';
 import type { RulesSource } from './serving-rules.ts';
@@ -71,7 +72,8 @@ function originOf(
     const source = isOverlay ? /^held in ([^:]+):/.exec(reason)?.[1] : undefined;
     const remedy =
       source === undefined
-        ? 'it was not verified, and only the upstream can mend that; serai explain tells more'
+        ? (REMEDIES[rule] ??
+          'it was not verified, and only the upstream can mend that; serai explain tells more')
         : `it is held in ${source}; release it there`;
     return { kind: 'other', remedy };
   }
@@ -87,6 +89,7 @@ function originOf(
 const REMEDIES: Readonly<Record<string, string>> = {
   denied:
     'serai undeny takes a denial back, and one of the configuration ends in serai.toml; serai hold list shows both',
+  [CASE_COLLISION]: 'release the other one: serai hold list shows it',
   'not-allowed': 'name it in allow of the repository in serai.toml',
   'checksum-malformed':
     'clients would verify nothing of it; if that is meant, set checksum-malformed = "warn" under policy of the repository in serai.toml',

@@ -10,6 +10,7 @@ import type { StandingTree } from '../index/standing-tree.ts';
 import { filesByVersion } from '../index/version-files.ts';
 import { admit } from '../trust/admission.ts';
 import type { AcceptedState } from './accepted-state.ts';
+import { CASE_COLLISION } from './case-collision.ts';
 import type { RuledVersion } from './derivation.ts';
 import { withoutMisplaced } from './misplaced.ts';
 
@@ -127,7 +128,10 @@ export async function stepOffer(
     fresh: [...others].filter((path) => !isSame(path)),
     gone: [...step.others].filter((path) => before.has(path) && !others.has(path)),
     count: last.offered - step.offeredBefore.size + offered.size,
-    withheld: last.withheld,
+    withheld: last.withheld.filter(
+      ({ version, rule }) =>
+        rule !== CASE_COLLISION || !(step.versions.has(version) || step.others.has(version)),
+    ),
     carried: { held: last.held.filter(isUntouched), unreadable: last.unreadable.filter(isUntouched) },
     isSame,
   };
