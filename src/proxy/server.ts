@@ -29,19 +29,22 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
   const patient = new WeakSet<Socket>();
   const connections = new Connections();
   const slow = new SlowClients(limits, limits.hot_blobs);
-  const watch = new StoreWatch({ ...mirror, report });
+  const { catalogue, served } = mirror;
+  const watch = new StoreWatch({ catalogue, report, look: () => served.look() });
+  /** Archives do not wait for an index to be read back. */
+  const headWatch = new StoreWatch({ catalogue, report, look: () => served.lookAtHeads() });
   const archives = new ArchiveHandler({
     ...mirror,
     limits,
     slow,
-    watch,
+    watch: headWatch,
     report,
     waiting: (request, waits) => {
       if (waits) patient.add(request.socket);
       else patient.delete(request.socket);
     },
   });
-  mirror.served.onChange(() => archives.forget());
+  served.onChange(() => archives.forget());
   const indexes = new IndexHandler({ ...mirror, slow, watch });
   /** The error is for the log; a client learns that there was one. */
   const failed = (error: unknown): string => {
@@ -68,6 +71,7 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
       .catch((error: unknown) => fail(error, request, response));
   };
 
+  /** A decision that another process has written holds from the next request on (HOSTILE 27). */
   const answerAsked = async (
     path: string,
     asked: Asked,
@@ -75,47 +79,34 @@ export function createMirrorServer(mirror: Mirror, report: (error: SeraiError) =
     response: ServerResponse,
   ): Promise<void> => {
     const { repository, snapshot } = asked;
+    const watched = asked.kind === 'archive' ? headWatch : watch;
+    if (!watched.wasUpToDateThisTurn && !(await watched.catchUp()))
+      // A client asks the archive's own source after a 404, and asks here again after a 5xx (OPAM-CLIENT).
+      return asked.kind === 'archive'
+        ? sendText(request, response, 404, STORE_UNKNOWN)
+        : sendText(request, response, 503, STORE_UNKNOWN, RETRY_LATER);
     // A repository that is no longer configured may still be in the catalogue.
-    if (!mirror.served.has(repository))
+    if (!served.has(repository))
       return sendText(request, response, 404, `there is no repository ${repository} here`);
     if (asked.kind !== 'archive') {
       if (snapshot === undefined) return indexes.answerPresent(asked.kind, repository, request, response);
       return indexes.answerPast(asked.kind, repository, snapshot, request, response);
     }
-    if (snapshot !== undefined && (await mirror.catalogue.snapshot(repository, snapshot)) === undefined)
+    if (snapshot !== undefined && (await catalogue.snapshot(repository, snapshot)) === undefined)
       return sendText(request, response, 404, `${repository} never published snapshot ${snapshot}`);
     return archives.answer(path, repository, asked.checksum, request, response);
   };
 
-  const answerNow: Listener = (request, response) => {
-    const path = request.url ?? '';
-    if (archives.answerHot(path, request, response)) return;
-    const asked = parsePath(path);
-    if (asked !== undefined)
-      answerAsked(path, asked, request, response).catch((error: unknown) => fail(error, request, response));
-    else if (isPagePath(path)) pages(request, response);
-    else sendText(request, response, 404, 'nothing is served under this path');
-  };
-
-  /** A decision that another process has written holds from the next request on (HOSTILE 27). */
   const answer: Listener = (request, response) => {
-    if (watch.wasUpToDateThisTurn) {
-      answerNow(request, response);
-      return;
-    }
-    watch
-      .catchUp()
-      .then((known) => (known ? answerNow : answerUnknown)(request, response))
-      .catch((error: unknown) => fail(error, request, response));
-  };
-
-  /** What a client is told of index and archives while nobody knows whether they are denied. */
-  const answerUnknown: Listener = (request, response) => {
-    const asked = parsePath(request.url ?? '');
-    if (asked === undefined) answerNow(request, response);
-    // A client asks the archive's own source after a 404, and asks here again after a 5xx (OPAM-CLIENT).
-    else if (asked.kind === 'archive') sendText(request, response, 404, STORE_UNKNOWN);
-    else sendText(request, response, 503, STORE_UNKNOWN, RETRY_LATER);
+    const path = request.url ?? '';
+    if (headWatch.wasUpToDateThisTurn && archives.answerHot(path, request, response)) return;
+    const asked = parsePath(path);
+    let answered: Promise<void>;
+    if (asked !== undefined) answered = answerAsked(path, asked, request, response);
+    // They say themselves that the store cannot be read.
+    else if (isPagePath(path)) answered = watch.catchUp().then(() => pages(request, response));
+    else return sendText(request, response, 404, 'nothing is served under this path');
+    answered.catch((error: unknown) => fail(error, request, response));
   };
 
   let draining = false;

@@ -3,12 +3,12 @@
  * process or the syncing thread has published holds from the next request on (HOSTILE 6 and 27).
  */
 import { asSeraiError, type SeraiError } from '../errors.ts';
-import type { ServedIndexes } from '../mirror/served-index.ts';
 import type { Catalogue } from '../store/catalogue.ts';
 
 export interface StoreWatchOptions {
   readonly catalogue: Pick<Catalogue, 'version'>;
-  readonly served: Pick<ServedIndexes, 'look'>;
+  /** Takes up what was published. */
+  readonly look: () => Promise<void>;
   /** Told why the store could not be looked at. */
   readonly report: (error: SeraiError) => void;
 }
@@ -62,11 +62,11 @@ export class StoreWatch {
   }
 
   async #look(): Promise<boolean> {
-    const { catalogue, served, report } = this.#options;
+    const { catalogue, look, report } = this.#options;
     try {
       // Before anything is read: what is written while it is read is looked at the next time.
       const version = catalogue.version();
-      await served.look();
+      await look();
       this.#seen = version;
       return true;
     } catch (error) {

@@ -66,7 +66,7 @@ describe('a sync in the thread', () => {
     expect(own.user + own.system).toBeLessThan((all.user + all.system) / 2);
   });
 
-  test.skipIf(process.platform !== 'linux' || getPriority(process.pid) > 9)(
+  test.skipIf(process.platform !== 'linux' || getPriority(process.pid) > 14)(
     'gives way to this thread',
     async () => {
       const upstream = await startUpstream();
@@ -81,14 +81,13 @@ describe('a sync in the thread', () => {
       const own = /[0-9]+$/.exec(readlinkSync('/proc/thread-self'))?.[0] ?? '';
       expect(niceness(own)).toBe(getPriority(process.pid));
       const fresh = readdirSync('/proc/self/task').filter((task) => !before.includes(task));
-      const given = getPriority(process.pid) + 10;
-      expect(fresh.map(niceness)).toContain(given);
-      // What collects garbage, that of the sync above all, gives way with it.
+      expect(fresh.map(niceness)).toContain(19);
+      // What collects garbage, that of the sync above all and this thread's too, gives way a little.
       const collectors = readdirSync('/proc/self/task').filter(
         (task) => readFileSync(`/proc/self/task/${task}/comm`, 'latin1') === 'V8Worker\n',
       );
       expect(collectors.length).toBeGreaterThan(0);
-      expect(collectors.map(niceness)).toEqual(collectors.map(() => given));
+      expect(collectors.map(niceness)).toEqual(collectors.map(() => getPriority(process.pid) + 5));
     },
   );
 

@@ -288,7 +288,8 @@ describe('while clients hold too much in memory', () => {
   }
 
   function watchOf({ mirror }: MirrorFixture): StoreWatch {
-    return new StoreWatch({ ...mirror, report: (error) => expect.unreachable(error.message) });
+    const look = (): Promise<void> => mirror.served.look();
+    return new StoreWatch({ ...mirror, look, report: (error) => expect.unreachable(error.message) });
   }
 
   async function serve(listener: RequestListener): Promise<number> {

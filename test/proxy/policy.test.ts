@@ -71,6 +71,30 @@ describe('a denial by another process', () => {
     expect(new Set(await statuses())).toEqual(new Set([404]));
   });
 
+  test('holds for archives while the new index is still read back, and no archive waits for that', async () => {
+    const fixture = await mirrorOf()
+      .package('bad.1', { archive: SMALL })
+      .package('good.1', { archive: sampleBytes(100, 7) })
+      .forTest();
+    const paths = [fixture.path('bad.1'), fixture.path('good.1')];
+    for (const path of paths) await fixture.get(path);
+    const { catalogue } = fixture.mirror;
+    const places = catalogue.places.bind(catalogue);
+    const held = Promise.withResolvers<void>();
+    const reading = vi.spyOn(catalogue, 'places').mockImplementation(async (...snapshot) => {
+      await held.promise;
+      return places(...snapshot);
+    });
+    await (await fixture.other()).deny('bad');
+    const index = fixture.get('/index.tar.gz');
+    await vi.waitFor(() => expect(reading).toHaveBeenCalledTimes(1));
+    const answers = await Promise.all(paths.map((path) => fixture.get(path)));
+    expect(answers.map(({ status }) => status)).toEqual([404, 200]);
+    held.resolve();
+    expect(await versionsIn(await index)).toEqual(['good.1']);
+    expect(reading).toHaveBeenCalledTimes(1);
+  });
+
   test('while the archive is fetched: 404, for those who wait and the next', async () => {
     const fixture = await mirrorOf().package('bad.1', { archive: SMALL }).forTest();
     const other = await fixture.other();
