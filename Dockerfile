@@ -24,5 +24,5 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "dist/main.cjs"]
+ENTRYPOINT ["dist/serai"]
 CMD ["serve", "--listen", "0.0.0.0:8080", "--data", "/data"]

@@ -1,5 +1,7 @@
 /** The program of the package, in a few files: Node takes longer to find and load 450 modules than to run what they hold. */
-import type { BuildOptions } from 'rolldown';
+import { copyFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { BuildOptions, Plugin } from 'rolldown';
 
 /** What is started by its file's name: the command, and the threads and processes that it starts itself. */
 const STARTED = {
@@ -9,6 +11,18 @@ const STARTED = {
   'claim-thread-worker': 'src/mirror/trust/claim-thread-worker.ts',
   worker: 'src/proxy/worker.ts',
 };
+
+/** The command itself: a script that starts the program's main file. */
+const LAUNCHER = 'src/cli/serai';
+
+/** With its mode; rolldown emits files without one. */
+function launcherIn(folder: string): Plugin {
+  return {
+    name: 'launcher',
+    writeBundle: () =>
+      copyFileSync(join(import.meta.dirname, LAUNCHER), resolve(import.meta.dirname, folder, 'serai')),
+  };
+}
 
 /**
  * All files stand beside one another, so that whichever of them starts a thread finds its file there. What is imported
@@ -32,6 +46,7 @@ export function programIn(folder: string): BuildOptions {
       sourcemap: true,
       comments: { legal: true, annotation: false, jsdoc: false },
     },
+    plugins: [launcherIn(folder)],
     logLevel: 'warn',
   };
 }

@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { buildProgram } from '../test/support/program.ts';
 import { PARTS, type PartEntry } from './parts.ts';
 import { describe, holds, type Row } from './report.ts';
@@ -89,6 +90,7 @@ async function measureAll({ parts, quick, write }: Asked): Promise<0 | 1> {
   const left: string[] = [];
   let failed = false;
   const program = await buildProgram();
+  const launcher = join(dirname(program.path), 'serai');
   let stopped = false;
   const stop = (): void => {
     stopped = true;
@@ -101,7 +103,7 @@ async function measureAll({ parts, quick, write }: Asked): Promise<0 | 1> {
       if (entry === undefined || stopped) continue;
       process.stdout.write(`${name}: ${entry.about}\n`);
       const date = new Date().toISOString();
-      const outcome = await runPart(name, entry, program.path, quick);
+      const outcome = await runPart(name, entry, launcher, quick);
       if (outcome.kind !== 'measured') {
         failed ||= outcome.kind === 'failed';
         left.push(`${name} ${outcome.kind}: ${outcome.reason}`);

@@ -38,8 +38,7 @@ async function compare(bench: Bench, folder: string): Promise<Omit<Row, 'work'>>
   const log = ['log', '--raw', '-m', '--first-parent', '--no-abbrev', 'HEAD'];
   const rounds = bench.rounds(ROUNDS);
   const sides = {
-    ours: () =>
-      bench.run(process.execPath, [bench.program, 'audit', folder, '--json'], { output: 'dropped' as const }),
+    ours: () => bench.run(bench.program, ['audit', folder, '--json'], { output: 'dropped' as const }),
     theirs: () => bench.run('git', log, { cwd: folder, output: 'dropped' as const }),
   };
   return {

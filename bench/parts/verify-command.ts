@@ -27,7 +27,7 @@ export default async function verifyCommand(bench: Bench): Promise<readonly Row[
   const how = ['--level', 'verified-developer', '--now', '2026-06-02T00:00:00Z'];
   const command = (...args: readonly string[]): (() => Promise<Figure>) => {
     return async () => {
-      const ran = await bench.run(process.execPath, [bench.program, 'verify', ...args, ...anchors, ...how]);
+      const ran = await bench.run(bench.program, ['verify', ...args, ...anchors, ...how]);
       if (!ran.stdout.includes(`${real.versions} served, 0 withheld`))
         throw new Error(`serai verify said:\n${ran.stdout}`);
       return ran;

@@ -50,7 +50,7 @@ const KEPT = 64 * 2 ** 20;
 export class Bench {
   /** Removed at the end. */
   readonly folder: string;
-  /** The built program's main file. */
+  /** The built command. */
   readonly program: string;
   readonly #quick: boolean;
   readonly #started = new Set<Started>();

@@ -49,7 +49,7 @@ export async function makeSerai(bench: Bench, settings: SeraiSettings): Promise<
 
 /** Runs a command of serai to its end. */
 export function runSerai(bench: Bench, home: SeraiHome, ...args: readonly string[]): Promise<Ran> {
-  return bench.run(process.execPath, [bench.program, ...args, '--config', home.config]);
+  return bench.run(bench.program, [...args, '--config', home.config]);
 }
 
 export interface ServingSerai extends Server {
@@ -58,7 +58,7 @@ export interface ServingSerai extends Server {
 
 /** Begins `serai serve`, and does not wait for anything. */
 export function startSerai(bench: Bench, home: SeraiHome): ServingSerai {
-  const started = bench.start(process.execPath, [bench.program, 'serve', '--config', home.config]);
+  const started = bench.start(bench.program, ['serve', '--config', home.config]);
   return { ...started, address: home.address, stop: () => started.stop() };
 }
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command `serai`: arguments in, one call, an exit code out. */
 import { Command, CommanderError } from 'commander';
 import { configOf, EXIT_CODES, withConfigFlags } from './command-flags.ts';

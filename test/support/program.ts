@@ -26,7 +26,12 @@ export function buildScripts(): Promise<Built> {
   const input = Object.fromEntries(files.map((file) => [basename(file, '.ts'), join(ROOT, file)]));
   return builtBelow(async (folder) => {
     const names = { entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' };
-    await build({ ...programIn(folder), input, output: { dir: folder, format: 'es', ...names } });
+    await build({
+      ...programIn(folder),
+      plugins: [],
+      input,
+      output: { dir: folder, format: 'es', ...names },
+    });
     return folder;
   });
 }

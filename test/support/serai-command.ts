@@ -18,9 +18,6 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** No cache of the user's is read or written. */
-const NO_CACHE = { ...process.env, XDG_CACHE_HOME: '/dev/null/none' };
-
 /** Runs a command to its end. */
 export async function runSerai(
   args: readonly string[],
@@ -28,7 +25,6 @@ export async function runSerai(
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: NO_CACHE,
     ...options,
   });
   let stdout = '';
