@@ -2,8 +2,8 @@
 import { hash } from 'node:crypto';
 import { SeraiError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
-import { memoryTree, type Tree, type TreeFile } from '../opam/tree.ts';
-import { Slabs } from './slabs.ts';
+import type { Tree } from '../opam/tree.ts';
+import { FilesInMemory, type HeldFiles } from './held-files.ts';
 import { decompress } from './tar-gzip.ts';
 import { oddKind, type TarHeader } from './tar-headers.ts';
 import { type EntryContent, type TarEntries, TarReader } from './tar-reader.ts';
@@ -11,32 +11,38 @@ import { belongsToTree, refusedKind, showPath, TreeBudget, type TreeLimits } fro
 
 export type TarLimits = TreeLimits & Pick<Limits, 'expansion'>;
 
-type HeldFile = TreeFile & { readonly bytes: Uint8Array };
-
 /**
- * The tree in a tar, compressed by gzip or not. Files are held in memory, with ids of the kind `sha256:`.
+ * The tree in a tar, compressed by gzip or not. Files are held in `files`, with ids of the kind `sha256:`.
  * Entries outside the tree are counted and skipped, whatever they are. Throws `tree-refused` (a link, a
  * name that is not allowed), `limit-exceeded`, `archive-format`, `upstream-truncated`, and what `source`
  * throws; in each case the iteration of `source` is ended.
  */
-export async function readTarTree(source: AsyncIterable<Uint8Array>, limits: TarLimits): Promise<Tree> {
-  const collector = new TreeCollector(limits);
-  const reader = new TarReader(collector);
-  await decompress(source, (bytes) => reader.write(bytes), limits);
-  reader.end();
-  return memoryTree(collector.files);
+export async function readTarTree(
+  source: AsyncIterable<Uint8Array>,
+  limits: TarLimits,
+  files: HeldFiles = new FilesInMemory(),
+): Promise<Tree> {
+  try {
+    const reader = new TarReader(new TreeCollector(limits, files));
+    await decompress(source, (bytes) => reader.write(bytes), limits);
+    reader.end();
+    return files.tree();
+  } catch (error) {
+    files.drop();
+    throw error;
+  }
 }
 
 /** Applies the tree's rules to each entry, and keeps the files. */
 class TreeCollector implements TarEntries {
-  readonly files: HeldFile[] = [];
+  readonly #files: HeldFiles;
   readonly #limits: TarLimits;
   readonly #budget: TreeBudget;
-  readonly #memory = new Slabs();
   /** Of the file whose content is awaited. */
   #path = '';
 
-  constructor(limits: TarLimits) {
+  constructor(limits: TarLimits, files: HeldFiles) {
+    this.#files = files;
     this.#limits = limits;
     this.#budget = new TreeBudget(limits);
   }
@@ -60,12 +66,12 @@ class TreeCollector implements TarEntries {
     if (header.type !== '0') throw refusedKind(path, oddKind(header));
     this.#budget.addFile(path, header.size);
     this.#path = path;
-    return this.#memory.take(header.size);
+    return this.#files.take(header.size);
   }
 
   content(_: TarHeader, bytes: Uint8Array): void {
     const path = this.#path;
-    this.files.push({ path, size: bytes.length, id: `sha256:${hash('sha256', bytes, 'hex')}`, bytes });
+    this.#files.keep({ path, size: bytes.length, id: `sha256:${hash('sha256', bytes, 'hex')}` }, bytes);
   }
 }
 

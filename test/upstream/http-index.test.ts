@@ -8,6 +8,8 @@ import { answer, type Behaviour, endless, hostile, raw, startUpstream } from '..
 import { tar } from '../support/tar.ts';
 
 const INDEX = gzipSync(tar({ name: 'repo', content: 'opam-version: "2.0"\n' }));
+/** Trees as small as these are not put on the disk. */
+const NO_FOLDER = '/nonexistent';
 const ETAG = 'ETag: "v1"';
 const MODIFIED = 'Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT';
 
@@ -24,7 +26,7 @@ function fetcher(limits: Limits = DEFAULT_LIMITS): Fetcher {
 
 function fetchIndex(url: string, validator?: string, limits: Partial<Limits> = {}): Promise<HttpIndex> {
   const all = { ...DEFAULT_LIMITS, ...limits };
-  return fetchHttpIndex({ url, fetcher: fetcher(all), limits: all, validator });
+  return fetchHttpIndex({ url, fetcher: fetcher(all), folder: NO_FOLDER, limits: all, validator });
 }
 
 function validatorOf(index: HttpIndex): string | undefined {
@@ -117,7 +119,7 @@ describe('a hostile index is refused, and its connection closed', () => {
     const upstream = await startUpstream(behaviour);
     const all = { ...DEFAULT_LIMITS, ...limits };
     const using = fetcher(all);
-    const fetched = fetchHttpIndex({ url: upstream.url, fetcher: using, limits: all });
+    const fetched = fetchHttpIndex({ url: upstream.url, fetcher: using, folder: NO_FOLDER, limits: all });
     await expect(fetched).rejects.toMatchObject({ code });
     await using.close();
     await upstream.allClosed();

@@ -30,6 +30,8 @@ import { openRepository } from './open-tree.ts';
 
 export interface CandidateRequest {
   readonly upstream: string;
+  /** Of the mirror's data. */
+  readonly folder: string;
   /** The bare repository of a git upstream. */
   readonly gitDir: string;
   readonly fetcher: Fetcher;
@@ -91,6 +93,7 @@ export async function requestFor({
   const accepted = (await catalogue.currentSnapshot(repository))?.commit;
   return {
     upstream: settings.upstream,
+    folder: config.data,
     gitDir: join(config.data, 'git', `${repository}.git`),
     fetcher,
     limits: config.limits,
@@ -107,6 +110,7 @@ export async function fetchCandidate(request: CandidateRequest): Promise<Fetched
   return fetchHttpIndex({
     url: request.upstream,
     fetcher: request.fetcher,
+    folder: request.folder,
     limits: request.limits,
     validator: request.validator,
     signal: request.signal,
