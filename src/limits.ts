@@ -101,8 +101,8 @@ export const LIMITS = {
   client_least_rate: byteCount.default(1 * KiB),
   /** Time that answers under way get to end in once the server is told to stop. */
   drain: timerDuration.default(30 * SECOND),
-  /** Bytes of hot blobs kept in memory. */
-  hot_blobs: byteCount.default(64 * MiB),
+  /** Bytes of hot blobs kept in memory: what stays below 350 MiB beside all else while the real repository is synced. */
+  hot_blobs: byteCount.default(48 * MiB),
 } satisfies Readonly<Record<string, Bound>>;
 
 export type LimitName = keyof typeof LIMITS;
