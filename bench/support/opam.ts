@@ -1,16 +1,24 @@
 /** The opam client in a root of its own, as a person or a CI job would use it. */
-import { rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Figure } from '../report.ts';
 import type { Bench } from './bench.ts';
 
+/**
+ * What a client writes stays in memory where that can be: `opam init` of the real repository makes tens of thousands of
+ * files and removes them again, and ext4 looks past what was removed just before when the next one makes as many.
+ */
+const IN_MEMORY = '/dev/shm';
+
 export class Opam {
   readonly #bench: Bench;
   readonly #home: string;
+  #sources = 0;
 
   constructor(bench: Bench) {
     this.#bench = bench;
-    this.#home = bench.path('opam');
+    this.#home = existsSync(IN_MEMORY) ? mkdtempSync(join(IN_MEMORY, 'serai-bench-')) : bench.path('opam');
+    mkdirSync(join(this.#home, 'tmp'), { recursive: true });
   }
 
   /** A new root, with this repository alone. */
@@ -32,7 +40,7 @@ export class Opam {
         value,
         cpu = 0,
         memory = 0,
-      } = await this.#run('source', id, `--dir=${this.#bench.path('source')}`);
+      } = await this.#run('source', id, `--dir=${join(this.#home, `source-${this.#sources++}`)}`);
       total.value += value;
       total.cpu += cpu;
       total.memory = Math.max(total.memory, memory);
@@ -48,6 +56,7 @@ export class Opam {
     const env = {
       PATH: process.env.PATH ?? '',
       HOME: this.#home,
+      TMPDIR: join(this.#home, 'tmp'),
       OPAMROOT: join(this.#home, 'root'),
       OPAMROOTISOK: '1',
       OPAMYES: '1',
