@@ -6,7 +6,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REAL_INDEX } from '../real-index.ts';
-import { atMost, type Figure, interleave, medianFigure, type Row } from '../report.ts';
+import { atMost, type Figure, medianFigure, type Row } from '../report.ts';
 import type { Bench } from '../support/bench.ts';
 import { startNginx } from '../support/files.ts';
 import { Opam } from '../support/opam.ts';
@@ -14,23 +14,27 @@ import { incompressible, makeRepository, realisticSizes, type SampleRepository }
 import { makeSerai, runSerai, startSyncedSerai } from '../support/serai.ts';
 
 /** An init of the real repository takes the client a quarter of a minute. */
-const INIT_ROUNDS = 3;
-const SOURCE_ROUNDS = 9;
+const INIT_ROUNDS = 4;
+const SOURCE_ROUNDS = 8;
 const PACKAGES = 20;
 const GOAL = 1.05;
 
-interface Feelings {
-  readonly cold: Figure;
-  readonly warm: Figure;
-}
-
-interface Addresses {
+/** A server that was never asked before, with both repositories. */
+interface Through {
   readonly small: string;
   readonly real: string;
+  stop(): Promise<void>;
 }
 
-/** Through a server that was never asked before, and is ended afterwards. */
-type Through = (feel: (addresses: Addresses) => Promise<Feelings>) => Promise<Feelings>;
+/** A client of one server, which does the same each time. */
+interface Client {
+  once(): Promise<Figure>;
+  end(): void;
+}
+
+const SIDES = ['ours', 'theirs'] as const;
+type Side = (typeof SIDES)[number];
+type Sides<Each> = Readonly<Record<Side, Each>>;
 
 export default async function felt(bench: Bench): Promise<readonly Row[]> {
   const origin = await makeRepository(bench, await tarballs(bench));
@@ -45,34 +49,29 @@ export default async function felt(bench: Bench): Promise<readonly Row[]> {
   const synced = bench.path('synced');
   cpSync(home.data, synced, { recursive: true });
   const backend = await startNginx(bench, { folder: await adminFolder(bench, origin) }, '/small/repo');
-  const throughSerai: Through = async (feel) => {
-    rmSync(home.data, { recursive: true });
-    cpSync(synced, home.data, { recursive: true });
-    const serai = await startSyncedSerai(bench, home, 'default', 'real');
-    const feelings = await feel({ small: serai.address, real: `${serai.address}/real` });
-    await serai.stop();
-    return feelings;
+  const through: Sides<() => Promise<Through>> = {
+    ours: async () => {
+      rmSync(home.data, { recursive: true });
+      cpSync(synced, home.data, { recursive: true });
+      const serai = await startSyncedSerai(bench, home, 'default', 'real');
+      return { small: serai.address, real: `${serai.address}/real`, stop: () => serai.stop() };
+    },
+    theirs: async () => {
+      // Its cache is in a folder of its own, new each time; the probe fills nothing that a client asks for.
+      const proxy = await startNginx(bench, { proxyOf: backend.address }, '/small/repo');
+      return { small: `${proxy.address}/small`, real: `${proxy.address}/real`, stop: () => proxy.stop() };
+    },
   };
-  const throughNginx: Through = async (feel) => {
-    // Its cache is in a folder of its own, new each time; the probe fills nothing that a client asks for.
-    const proxy = await startNginx(bench, { proxyOf: backend.address }, '/small/repo');
-    const feelings = await feel({ small: `${proxy.address}/small`, real: `${proxy.address}/real` });
-    await proxy.stop();
-    return feelings;
-  };
-  const through = { ours: throughSerai, theirs: throughNginx };
   const init = await compare(bench.rounds(INIT_ROUNDS), through, async ({ real }) => {
     bench.say('opam init, twice');
-    return { cold: await initOnce(bench, real), warm: await initOnce(bench, real) };
+    return { once: () => initOnce(bench, real), end: () => undefined };
   });
   const source = await compare(bench.rounds(SOURCE_ROUNDS), through, async ({ small }) => {
     bench.say(`opam source of ${PACKAGES} packages, twice`);
     const client = new Opam(bench);
     await client.init(small);
     await client.makeSwitch();
-    const feelings = { cold: await client.sources(ids), warm: await client.sources(ids) };
-    client.remove();
-    return feelings;
+    return { once: () => client.sources(ids), end: () => client.remove() };
   });
   return [
     ...init.map((row) => ({ ...row, work: `opam init of the real repository, ${row.work}` })),
@@ -80,30 +79,41 @@ export default async function felt(bench: Bench): Promise<readonly Row[]> {
   ];
 }
 
+/**
+ * Both sides take turns each time, and each is first in every other round: the client's own work is nearly all of what
+ * it feels, and what else a machine does changes within the minute that twice of one side take.
+ */
 async function compare(
   rounds: number,
-  through: Readonly<Record<'ours' | 'theirs', Through>>,
-  feel: (addresses: Addresses) => Promise<Feelings>,
+  through: Sides<() => Promise<Through>>,
+  clientOf: (server: Through) => Promise<Client>,
 ): Promise<readonly Row[]> {
-  const warm: Record<'ours' | 'theirs', Figure[]> = { ours: [], theirs: [] };
-  const side = (name: 'ours' | 'theirs') => async (): Promise<Figure> => {
-    const feelings = await through[name](feel);
-    warm[name].push(feelings.warm);
-    return feelings.cold;
+  const figures: Record<'cold' | 'warm', Record<Side, Figure[]>> = {
+    cold: { ours: [], theirs: [] },
+    warm: { ours: [], theirs: [] },
   };
-  const cold = await interleave(rounds, { ours: side('ours'), theirs: side('theirs') });
-  const common = {
+  for (let round = 0; round < rounds; round++) {
+    const servers = { ours: await through.ours(), theirs: await through.theirs() };
+    const clients = { ours: await clientOf(servers.ours), theirs: await clientOf(servers.theirs) };
+    const order = round % 2 === 0 ? SIDES : SIDES.toReversed();
+    for (const time of ['cold', 'warm'] as const)
+      for (const side of order) figures[time][side].push(await clients[side].once());
+    for (const side of SIDES) {
+      clients[side].end();
+      await servers[side].stop();
+    }
+  }
+  return (['cold', 'warm'] as const).map((time) => ({
+    work: time,
     subject: 'through serai',
     rival: 'through a caching nginx before opam admin cache',
     unit: 'ms',
+    ours: medianFigure(figures[time].ours),
+    theirs: medianFigure(figures[time].theirs),
     rounds,
     goal: atMost(GOAL),
     note: "CPU-seconds and memory are the client's",
-  };
-  return [
-    { ...common, work: 'cold', ...cold },
-    { ...common, work: 'warm', ours: medianFigure(warm.ours), theirs: medianFigure(warm.theirs) },
-  ];
+  }));
 }
 
 async function initOnce(bench: Bench, address: string): Promise<Figure> {

@@ -42,7 +42,7 @@ test.each([
 ])(
   'of %s: the program gets the arguments as they are, and what malloc is told',
   async (_, launcher, main) => {
-    const args = ['a pattern {< "3"}', '', '*', '--json'];
+    const args = ['serve', 'a pattern {< "3"}', '', '*', '--json'];
     const { exitCode, told } = await run(launcher, args);
     expect(told).toEqual(['131072', main, ...args]);
     expect(exitCode).toBe(2);
@@ -60,6 +60,11 @@ test('through the link that npm makes of it, in a folder with a blank in its nam
 });
 
 test('leaves to the operator what the operator says', async () => {
-  const { told } = await run(LAUNCHER, ['--help'], { MALLOC_MMAP_THRESHOLD_: '' });
+  const { told } = await run(LAUNCHER, ['sync', '--help'], { MALLOC_MMAP_THRESHOLD_: '' });
   expect(told[0]).toBe('');
+});
+
+test('tells malloc nothing where the program ends soon', async () => {
+  const { told } = await run(LAUNCHER, ['verify', '--help']);
+  expect(told[0]).toBe('null');
 });
