@@ -15,6 +15,8 @@ const WRITTEN = 1024 * 1024;
 /** Bytes that are read at once, since files that stand beside one another are mostly wanted one after the other. */
 const READ = 128 * 1024;
 
+const DOING = 'putting the tree of an upstream into the data folder, which needs room for all of it';
+
 type SpilledFile = TreeFile & { readonly at: number };
 
 export class SpilledFiles implements HeldFiles {
@@ -119,7 +121,8 @@ class Window {
     for (let done = 0; done < bytes.length; ) {
       const from = done;
       const read = onDisk(() => readSync(fd, bytes, from, bytes.length - from, at + from));
-      if (read === 0) throw new SeraiError('store-failed', 'the file that a tree was put in was cut short');
+      if (read === 0)
+        throw new SeraiError('store-failed', `${DOING}: it was cut short there; look at the disk`);
       done += read;
     }
     this.#at = at;
@@ -139,6 +142,6 @@ function onDisk<Result>(call: () => Result): Result {
   try {
     return call();
   } catch (error) {
-    throw asSeraiError(error, 'store-failed', 'putting the tree of an upstream on the disk');
+    throw asSeraiError(error, 'store-failed', DOING);
   }
 }
