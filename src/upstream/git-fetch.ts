@@ -28,8 +28,10 @@ export interface GitFetchRequest {
   readonly addresses: AddressRules;
   /** The commit that was accepted last: the history from it on is fetched too, and it is kept for ever. */
   readonly accepted?: string | undefined;
-  /** Without `tags`: the upstream's commit that needs nothing more to be done when it is still the same. */
-  readonly known?: string | undefined;
+  /** Without `tags`: the upstream's commit that needs nothing more to be done when it is still the same; awaited once it is told. */
+  readonly known?: Promise<string | undefined> | undefined;
+  /** Called when there is something to bring, and the store is there. */
+  readonly bringing?: (() => void) | undefined;
   /** Fetch `signed-snapshot` and `rm/<commit>` too. Default: false. */
   readonly tags?: boolean;
   /** Fetch all of the history (for a bootstrap commit). Default: false. */
@@ -79,10 +81,13 @@ export async function fetchGit(request: GitFetchRequest): Promise<GitFetchResult
   const store = new GitStore(request.dir, request.signal);
   const fetch = new Fetch(request, remote, store, deadline);
   const advertised = await fetch.listRemote();
-  if (!request.tags && advertised.head === request.known) return { head: advertised.head, tags: new Map() };
+  const known = await request.known;
+  if (!request.tags && advertised.head === known) return { head: advertised.head, tags: new Map() };
   await store.prepare(advertised.head.length);
+  request.bringing?.();
   try {
-    await fetch.bring(advertised);
+    // With another commit known, this one is mostly not here yet.
+    await fetch.bring(advertised, known === undefined || request.tags === true);
     const tags = request.tags ? await fetch.forgetOtherTags(advertised) : new Map<string, string>();
     await store.compact();
     return { head: advertised.head, tags };
@@ -115,7 +120,7 @@ class Fetch {
   }
 
   /** Deepens until the last accepted commit is there, and takes the tags that this makes meaningful. */
-  async bring(advertised: Advertised): Promise<void> {
+  async bring(advertised: Advertised, mayBeHere: boolean): Promise<void> {
     const { accepted } = this.#request;
     if (accepted !== undefined) await this.#store.keepAccepted(accepted);
     const budget = await this.#budget();
@@ -123,8 +128,6 @@ class Fetch {
     const snapshot = advertised.tags.get('signed-snapshot');
     if (snapshot !== undefined) base.set(`${FETCHED_TAGS}signed-snapshot`, snapshot.oid);
     let wanted = new Map([...base, ...(await this.#meaningfulTags(advertised))]);
-    // With another commit known, this one is mostly not here yet.
-    const mayBeHere = this.#request.known === undefined || this.#request.tags === true;
     if (mayBeHere && (await this.#isInPlace(wanted)) && (await this.#isDeepEnough(advertised))) return;
     for (const depth of this.#depths()) {
       await this.#fetch(wanted, depth, budget);

@@ -47,6 +47,11 @@ export class ObjectReader {
     this.#signal = signal;
   }
 
+  /** Starts git, so that the first question need not wait for that. */
+  start(): void {
+    if (!this.#closed) this.#running ??= this.#start();
+  }
+
   /** Types and sizes, in the order asked; undefined for an object that is not in the repository. */
   async infos(oids: readonly string[]): Promise<readonly (ObjectInfo | undefined)[]> {
     return this.#ask({ command: 'info', oids, sizes: [] });

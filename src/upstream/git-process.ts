@@ -165,7 +165,7 @@ function supervise(
 ): GitProcess {
   const group = child.pid;
   let reason: SeraiError | undefined;
-  let stderr: Buffer = Buffer.alloc(0);
+  const stderr = new LastLines();
 
   const kill = (why?: SeraiError) => {
     reason ??= why;
@@ -183,7 +183,7 @@ function supervise(
   child.stdin.on('error', () => {}); // git is gone; its exit code says why
   child.stdout.on('error', () => {});
   child.stderr.on('data', (chunk: Buffer) => {
-    stderr = lastLines(Buffer.concat([stderr, chunk]));
+    stderr.add(chunk);
     command.onProgress?.(chunk.length);
   });
   if (command.signal?.aborted) onAbort();
@@ -195,7 +195,7 @@ function supervise(
       // What git left behind in its group (a helper that hangs) goes with it.
       if (group !== undefined && running.delete(group)) killGroup(group);
       if (running.size === 0) process.removeListener('exit', killAll);
-      resolve({ code, signal, stderr: cleanOutput(stderr), reason });
+      resolve({ code, signal, stderr: cleanOutput(stderr.bytes), reason });
     };
     child.once('error', (cause) => {
       reason ??= new SeraiError(
@@ -211,11 +211,27 @@ function supervise(
 }
 
 /** The last 4 KiB, from the beginning of a line: its first word tells who wrote it. */
-function lastLines(bytes: Buffer): Buffer {
-  if (bytes.length <= STDERR_BYTES) return bytes;
-  const last = bytes.subarray(-STDERR_BYTES);
-  const begin = last.findIndex((byte) => byte === 0x0a || byte === 0x0d);
-  return last.subarray(begin < 0 ? last.length : begin + 1);
+class LastLines {
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  /** Progress comes in hundreds of small chunks, so they are put together now and then only. */
+  add(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size <= 4 * STDERR_BYTES) return;
+    const last = this.bytes;
+    this.#chunks = [last];
+    this.#size = last.length;
+  }
+
+  get bytes(): Buffer {
+    const bytes = Buffer.concat(this.#chunks, this.#size);
+    if (bytes.length <= STDERR_BYTES) return bytes;
+    const last = bytes.subarray(-STDERR_BYTES);
+    const begin = last.findIndex((byte) => byte === 0x0a || byte === 0x0d);
+    return last.subarray(begin < 0 ? last.length : begin + 1);
+  }
 }
 
 function killGroup(group: number): void {

@@ -31,6 +31,8 @@ export interface GitOptions {
 export interface GitRepository {
   /** The folder of git's own files: DIR, or DIR/.git. */
   readonly gitDir: string;
+  /** Starts what reads objects, for those who will soon ask and have something to wait for meanwhile. */
+  prepare(): void;
   /** The id that `HEAD` or `refs/…` is at, not peeled; undefined when there is no such ref. */
   resolve(ref: string): Promise<string | undefined>;
   /** See readGitTree: refuses whatever is no tree of an opam repository. */
@@ -113,6 +115,10 @@ class OpenRepository implements GitRepository {
     this.#options = options;
     this.#tagPrefix = options.tagPrefix ?? 'refs/tags/';
     this.#reader = new ObjectReader(gitDir, options.signal);
+  }
+
+  prepare(): void {
+    this.#reader.start();
   }
 
   async resolve(ref: string): Promise<string | undefined> {

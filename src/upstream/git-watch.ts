@@ -81,7 +81,6 @@ export class GitWatch {
     this.#lastMove = performance.now();
     this.#printed += printed;
     if (this.#printed > MAX_MESSAGES) this.#endTooTalkative();
-    void this.#look();
   };
 
   async #look(): Promise<void> {

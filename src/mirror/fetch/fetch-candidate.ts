@@ -13,7 +13,7 @@ import type { Catalogue, FirstSeen } from '../../store/catalogue.ts';
 import type { AddressRules } from '../../upstream/address-guard.ts';
 import type { Fetcher } from '../../upstream/fetcher.ts';
 import { readFolderTree } from '../../upstream/folder-tree.ts';
-import { fetchGit, type GitFetchResult } from '../../upstream/git-fetch.ts';
+import { fetchGit, type GitFetchRequest, type GitFetchResult } from '../../upstream/git-fetch.ts';
 import { type GitRepository, openFetchedRepository } from '../../upstream/git-repository.ts';
 import { sizeOf, type TreeSize } from '../../upstream/git-step.ts';
 import { FETCHED_TAGS } from '../../upstream/git-store.ts';
@@ -37,12 +37,17 @@ export interface CandidateRequest {
   readonly fetcher: Fetcher;
   readonly limits: Limits;
   readonly addresses: AddressRules;
-  /** What the last accepted candidate left, and how large its tree was, where that was told. */
-  readonly validator?: string | undefined;
-  readonly size?: TreeSize | undefined;
+  /** What the last accepted candidate left, where that counts: found while a git upstream is asked for its refs. */
+  readonly last?: Promise<LastCandidate | undefined>;
   /** With a git upstream: bring the signed tags, and the history from the commit that was accepted last. */
   readonly signed?: { readonly accepted?: string | undefined } | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface LastCandidate {
+  readonly validator: string;
+  /** Of its tree, where that was told. */
+  readonly size?: TreeSize | undefined;
 }
 
 export interface ChangedCandidate {
@@ -112,7 +117,7 @@ export async function fetchCandidate(request: CandidateRequest): Promise<Fetched
     fetcher: request.fetcher,
     folder: request.folder,
     limits: request.limits,
-    validator: request.validator,
+    validator: (await request.last)?.validator,
     signal: request.signal,
   });
 }
@@ -120,21 +125,25 @@ export async function fetchCandidate(request: CandidateRequest): Promise<Fetched
 async function fetchGitCandidate(request: CandidateRequest): Promise<FetchedCandidate> {
   const { gitDir, limits, signed, signal } = request;
   await mkdir(dirname(gitDir), { recursive: true });
-  const fetched = await fetchInto(request, false);
-  // A tag made anew for the same commit changes the snapshot's date, so it is part of what is asked about.
-  const validator =
-    signed === undefined ? fetched.head : [fetched.head, ...tagLines(fetched.tags)].join('\n');
-  if (validator === request.validator) return { kind: 'unchanged' };
   const repository = openFetchedRepository(gitDir, {
     limits,
     tagPrefix: FETCHED_TAGS,
     ...(signal === undefined ? {} : { signal }),
   });
   try {
-    if (signed === undefined) return await unsignedCandidate(repository, fetched.head, request);
+    const fetched = await fetchInto(request, { bringing: () => repository.prepare() });
+    const last = await request.last;
+    // A tag made anew for the same commit changes the snapshot's date, so it is part of what is asked about.
+    const validator =
+      signed === undefined ? fetched.head : [fetched.head, ...tagLines(fetched.tags)].join('\n');
+    if (validator === last?.validator) {
+      await repository.close();
+      return { kind: 'unchanged' };
+    }
+    if (signed === undefined) return await unsignedCandidate(repository, fetched.head, last);
     const commit = await taggedCommit(repository, fetched.head);
     const tree = await repository.tree(commit);
-    if (!(await hasBootstrapCommit(repository, tree))) await fetchInto(request, true);
+    if (!(await hasBootstrapCommit(repository, tree))) await fetchInto(request, { wholeHistory: true });
     return {
       kind: 'changed',
       validator,
@@ -156,7 +165,7 @@ function closing(tree: Tree, repository: GitRepository): Tree {
 async function unsignedCandidate(
   repository: GitRepository,
   head: string,
-  { validator, size: sizeBefore }: CandidateRequest,
+  { validator, size: sizeBefore }: Partial<LastCandidate> = {},
 ): Promise<ChangedCandidate> {
   const common = { kind: 'changed', validator: head, git: { commit: head, repository } } as const;
   const step =
@@ -185,18 +194,21 @@ function versionOf(folder: string): string {
   return folder.slice(folder.lastIndexOf('/', folder.length - 2) + 1, -1);
 }
 
-function fetchInto(request: CandidateRequest, wholeHistory: boolean): Promise<GitFetchResult> {
-  const { upstream: url, gitDir: dir, limits, addresses, signal, signed, validator: known } = request;
+function fetchInto(
+  request: CandidateRequest,
+  how: Pick<GitFetchRequest, 'wholeHistory' | 'bringing'>,
+): Promise<GitFetchResult> {
+  const { upstream: url, gitDir: dir, limits, addresses, signal, signed, last } = request;
   return fetchGit({
     url,
     dir,
     limits,
     addresses,
     signal,
-    wholeHistory,
+    ...how,
     tags: signed !== undefined,
     accepted: signed?.accepted,
-    ...(signed === undefined ? { known } : {}),
+    ...(signed === undefined && last !== undefined ? { known: last.then((found) => found?.validator) } : {}),
   });
 }
 

@@ -65,14 +65,15 @@ interface Part {
 export async function storeIndex(
   keys: readonly string[],
   entering: readonly PlannedPiece[],
+  store: StoredPieces,
   { blobs, catalogue }: BlobKeepers,
 ): Promise<StoredIndex> {
   const distinct = [...new Map(entering.map((piece) => [piece.key, piece])).values()];
   const made = await putPieces(distinct, blobs, catalogue);
   const parts = new Map(made.map(({ piece, bytes }): [string, Part] => [piece.key, { piece, bytes }]));
   const known = new Map(distinct.flatMap((piece) => ('stored' in piece ? [[piece.key, piece.stored]] : [])));
-  const others = await catalogue.pieces(keys.filter((key) => !parts.has(key) && !known.has(key)));
-  const stored = keys.flatMap((key) => known.get(key) ?? others.get(key) ?? []);
+  const others = await store.find(keys.filter((key) => !parts.has(key) && !known.has(key)));
+  const stored = keys.flatMap((key) => known.get(key) ?? others.get(key)?.stored ?? []);
   for (const [index, bytes] of (await readPieces(blobs, stored)).entries()) {
     const piece = stored[index];
     if (piece !== undefined) parts.set(piece.key, { piece, bytes });
@@ -80,7 +81,7 @@ export async function storeIndex(
   const inOrder = keys.map((key) => {
     const part = parts.get(key);
     if (part !== undefined) return part;
-    throw new SeraiError('store-corrupt', `the piece ${key} of an index is not in the catalogue`);
+    throw new SeraiError('store-corrupt', `the piece ${key} of an index is gone`);
   });
   const measured = measureIndex(
     framed(

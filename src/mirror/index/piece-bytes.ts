@@ -22,10 +22,14 @@ export async function readPieces(
   const bytes: Buffer[] = new Array(pieces.length);
   for (const [id, indexes] of indexesByBlob) {
     const whole = await readWhole(blobs, id);
+    const used = indexes.reduce((sum, index) => sum + (pieces[index]?.length ?? 0), 0);
     for (const index of indexes) {
       const { offset = 0, length = 0 } = pieces[index] ?? {};
-      // Copied, so that one small piece does not keep its whole blob in memory.
-      bytes[index] = Buffer.copyBytesFrom(whole, offset, length);
+      // Copied, so that one small piece does not keep its whole blob in memory; not where most of it is asked for.
+      bytes[index] =
+        2 * used < whole.length
+          ? Buffer.copyBytesFrom(whole, offset, length)
+          : whole.subarray(offset, offset + length);
     }
   }
   return bytes;

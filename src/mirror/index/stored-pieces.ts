@@ -5,6 +5,7 @@ import { type BlobKeepers, putAside } from '../archives/damaged-blobs.ts';
 
 export class StoredPieces {
   readonly #keepers: BlobKeepers;
+  readonly #known = new Map<string, Piece>();
   readonly #whole = new Map<Sha256, boolean>();
 
   constructor(keepers: BlobKeepers) {
@@ -14,7 +15,12 @@ export class StoredPieces {
   /** Those of `keys` that are known and whose bytes are in place, by key. The others are to be made anew. */
   async find(keys: readonly string[]): Promise<ReadonlyMap<string, { readonly stored: Piece }>> {
     const found = new Map<string, { readonly stored: Piece }>();
-    for (const [key, piece] of await this.#keepers.catalogue.pieces(keys)) {
+    const unknown = keys.filter((key) => !this.#known.has(key));
+    if (unknown.length > 0)
+      for (const [key, piece] of await this.#keepers.catalogue.pieces(unknown)) this.#known.set(key, piece);
+    for (const key of keys) {
+      const piece = this.#known.get(key);
+      if (piece === undefined) continue;
       let whole = this.#whole.get(piece.blob);
       if (whole === undefined) {
         whole = await this.#check(piece.blob);

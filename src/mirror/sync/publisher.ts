@@ -217,7 +217,7 @@ export class Publisher {
       return { kind: 'unchanged', snapshot: current, summary, counts };
     }
 
-    const { fresh: learned, size, sha256 } = await storeIndex(keys, entering, this.#options);
+    const { fresh: learned, size, sha256 } = await storeIndex(keys, entering, stored, this.#options);
     const snapshot: Snapshot = {
       id,
       publishedAt: now,

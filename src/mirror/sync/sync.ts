@@ -17,6 +17,7 @@ import {
   type ChangedCandidate,
   type FetchedCandidate,
   fetchCandidate,
+  type LastCandidate,
   requestFor,
 } from '../fetch/fetch-candidate.ts';
 import { overlayCandidate } from '../fetch/overlay.ts';
@@ -35,13 +36,7 @@ import { lockFetching, lockPublishing } from './locks.ts';
 import { Publisher, type PublishOutcome } from './publisher.ts';
 import { isRefusal, refusal } from './refusals.ts';
 import { readFrom } from './served-plan.ts';
-import {
-  acceptedName,
-  decodeValidator,
-  encodeValidator,
-  rulesOf,
-  type SyncValidator,
-} from './sync-validator.ts';
+import { acceptedName, decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
 
 export type SyncStage = 'fetching' | 'verifying' | 'publishing' | 'strengthening';
 
@@ -205,11 +200,12 @@ export class RepositorySync {
     stored: StoredPieces,
     signal: AbortSignal | undefined,
   ): Promise<FetchedCandidate> {
-    const validator = await this.#usableValidator(before?.validator, stored);
     const { sources } = this.#settings;
-    if (sources !== undefined) return overlayCandidate(sources, validator?.value, this.#options);
-    const { value, size } = validator ?? {};
-    return fetchCandidate({ ...(await requestFor(this.#options)), validator: value, size, signal });
+    const last = this.#lastCandidate(before?.validator, stored);
+    // It may fail before it is waited for.
+    last.catch(() => undefined);
+    if (sources !== undefined) return overlayCandidate(sources, (await last)?.validator, this.#options);
+    return fetchCandidate({ ...(await requestFor(this.#options)), last, signal });
   }
 
   async #accept(
@@ -316,7 +312,7 @@ export class RepositorySync {
    * With a validator the upstream may answer that nothing changed, and then nothing is made: so it counts only
    * while what it brought is what a whole sync would lead to, and can be read back from the store.
    */
-  async #usableValidator(text: string | undefined, stored: StoredPieces): Promise<SyncValidator | undefined> {
+  async #lastCandidate(text: string | undefined, stored: StoredPieces): Promise<LastCandidate | undefined> {
     const { catalogue, config, repository } = this.#options;
     const validator = decodeValidator(text);
     if (validator === undefined || validator.upstream !== this.#origin) return undefined;
@@ -324,7 +320,8 @@ export class RepositorySync {
     if (validator.rules !== rulesOf(this.#settings, config, releases)) return undefined;
     const accepted = await catalogue.accepted(repository);
     const isCurrent = accepted !== undefined && acceptedName(accepted) === validator.accepted;
-    return isCurrent && (await this.#publisher.isWhole(stored)) ? validator : undefined;
+    if (!isCurrent || !(await this.#publisher.isWhole(stored))) return undefined;
+    return { validator: validator.value, size: validator.size };
   }
 }
 
