@@ -1,6 +1,6 @@
 /** HOSTILE 5, 6 and 14, over real connections: whose sources are asked, and which bytes count as the archive. */
 import { createHash } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { bytes, heldBeforeLastByte, status, truncated } from '../support/archive-upstream.ts';
 import { expectNothingKept, kept } from '../support/kept-archives.ts';
 import { cachePath, hexOf, mirrorOf, sampleBytes } from '../support/mirror-fixture.ts';
@@ -74,6 +74,8 @@ describe('sets of checksums that share a hash', () => {
     sources: ['/lie'],
   };
   const LIE_PATH = cachePath('sha512', hexOf('sha512', OTHER));
+  /** Nothing ends a wait for the lie but its source. */
+  const PATIENT = { limits: { stall_timeout: '10m' } };
 
   test.each([
     ['before', ['a-lie.1', 'b-true.1']],
@@ -88,8 +90,7 @@ describe('sets of checksums that share a hash', () => {
   });
 
   test('a lie whose source stalls keeps nobody waiting but those who ask for it', async () => {
-    const clock = new TestClock();
-    const fixture = await mirrorOf({ clock }).package('a-lie.1', LIE).package('b-true.1', TRUE).forTest();
+    const fixture = await mirrorOf(PATIENT).package('a-lie.1', LIE).package('b-true.1', TRUE).forTest();
     fixture.upstream.set('/true', bytes(BYTES));
     const held = heldBeforeLastByte(BYTES);
     fixture.upstream.set('/lie', held.answer);
@@ -97,6 +98,27 @@ describe('sets of checksums that share a hash', () => {
     await fixture.upstream.asked('/lie');
     expect((await fixture.get(fixture.path('b-true.1', 'sha256'))).status).toBe(200);
     expect((await fixture.get(fixture.path('b-true.1', 'md5'))).status).toBe(200);
+    held.release();
+    expect((await lie).status).toBe(404);
+  });
+
+  test('nor does it where the truth is verified, and not on the disk yet', async () => {
+    const fixture = await mirrorOf(PATIENT).package('a-lie.1', LIE).package('b-true.1', TRUE).forTest();
+    fixture.upstream.set('/true', bytes(BYTES));
+    const held = heldBeforeLastByte(BYTES);
+    fixture.upstream.set('/lie', held.answer);
+    const { catalogue } = fixture.mirror;
+    const recordBlob = catalogue.recordBlob.bind(catalogue);
+    const recorded = Promise.withResolvers<void>();
+    vi.spyOn(catalogue, 'recordBlob').mockImplementation(async (...values) => {
+      await recorded.promise;
+      await recordBlob(...values);
+    });
+    const lie = fixture.get(LIE_PATH);
+    await fixture.upstream.asked('/lie');
+    expect((await fixture.get(fixture.path('b-true.1', 'sha256'))).status).toBe(200);
+    expect((await fixture.get(fixture.path('b-true.1', 'md5'))).status).toBe(200);
+    recorded.resolve();
     held.release();
     expect((await lie).status).toBe(404);
   });

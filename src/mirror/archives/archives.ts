@@ -70,7 +70,10 @@ export interface ComingArchive {
 interface Download {
   readonly verified: Promise<FoundArchive>;
   readonly kept: Promise<FoundArchive>;
+  isVerified: boolean;
 }
+
+type Stage = 'verified' | 'kept';
 
 export class Archives {
   readonly #options: ArchivesOptions;
@@ -113,8 +116,13 @@ export class Archives {
   async obtain(
     repository: string,
     archives: readonly ListedArchive[],
-    when: keyof Download = 'kept',
+    when: Stage = 'kept',
   ): Promise<FoundArchive> {
+    // Nobody waits for another set of checksums, which may lie, where one is verified already.
+    const verified = archives
+      .map((archive) => this.#inFlight.get(downloadKey(repository, archive)))
+      .find((download) => download?.isVerified);
+    if (verified !== undefined) return verified[when];
     const attempts: Promise<FoundArchive>[] = [];
     for (const archive of archives) {
       attempts.push(this.#obtainOne(repository, archive, when));
@@ -146,7 +154,7 @@ export class Archives {
     await Promise.allSettled([...this.#inFlight.values()].map(({ kept }) => kept));
   }
 
-  async #obtainOne(repository: string, archive: ListedArchive, when: keyof Download): Promise<FoundArchive> {
+  async #obtainOne(repository: string, archive: ListedArchive, when: Stage): Promise<FoundArchive> {
     const found = await this.find([archive]);
     if (found !== undefined) return found;
     const key = downloadKey(repository, archive);
@@ -174,8 +182,14 @@ export class Archives {
         verified.resolve({ ...found, coming: { open, kept } }),
       );
     kept.then(verified.resolve, verified.reject);
-    verified.promise.catch(() => undefined);
-    return { verified: verified.promise, kept };
+    const download: Download = { verified: verified.promise, kept, isVerified: false };
+    verified.promise.then(
+      () => {
+        download.isVerified = true;
+      },
+      () => undefined,
+    );
+    return download;
   }
 
   /** A blob that some other set of checksums brought, if it matches this one too. */
