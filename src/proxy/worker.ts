@@ -5,7 +5,7 @@
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { asSeraiError, type SeraiError } from '../errors.ts';
-import type { FoundArchive } from '../mirror/archives/archives.ts';
+import type { FoundArchive } from '../mirror/archives/found-archive.ts';
 import { type Mirror, openMirror } from '../mirror/mirror.ts';
 import type { ListedArchive } from '../store/catalogue.ts';
 import { type Listening, startListening } from './listening.ts';

@@ -8,7 +8,7 @@ import { firstParentChain } from './git-chain.ts';
 import { type Change, diffCommits, type Step, walkSteps } from './git-history.ts';
 import { checkObjectId, checkRef, isPlainRef } from './git-id.ts';
 import { type GitObject, type KnownObject, type ObjectInfo, ObjectReader } from './git-objects.ts';
-import { askGit, runGit } from './git-run.ts';
+import { askGit, findGit, runGit } from './git-run.ts';
 import { type GitStep, readGitStep, type StepRequest } from './git-step.ts';
 import { type GitTag, parseTag } from './git-tag.ts';
 import { readGitTree } from './git-tree.ts';
@@ -125,8 +125,8 @@ class OpenRepository implements GitRepository {
     // `show-ref` and `for-each-ref` do not tell HEAD; rev-parse takes nothing but an existing name here.
     const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', checkRef(ref)];
     const git = { gitDir: this.gitDir, args, signal: this.#options.signal };
-    if (!(await askGit(git, `resolving ${ref}`))) return undefined;
-    return checkObjectId((await runGit(git, { what: `resolving ${ref}` })).toString('latin1').trim());
+    const answer = await findGit(git, { what: `resolving ${ref}` });
+    return answer === undefined ? undefined : checkObjectId(answer.toString('latin1').trim());
   }
 
   tree(commit: string): Promise<Tree> {

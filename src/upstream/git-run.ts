@@ -1,4 +1,4 @@
-/** The three ways in which a git command is used: its output in whole, in pieces, or its exit code only. */
+/** The ways in which a git command is used: its output in whole, in pieces, or its exit code only. */
 import { asSeraiError, SeraiError } from '../errors.ts';
 import { gitFailure } from './git-failure.ts';
 import { type GitCommand, type GitProcess, startGit } from './git-process.ts';
@@ -11,6 +11,18 @@ export interface OutputBound {
   readonly what: string;
   /** Bytes of output at most; more is `limit-exceeded`. */
   readonly maxBytes?: number;
+}
+
+/** As `runGit`; undefined for exit code 1, with which git says that there is no such thing. */
+export async function findGit(command: GitCommand, bound: OutputBound): Promise<Buffer | undefined> {
+  const git = startEnded(command);
+  try {
+    return await collectGit(git, bound);
+  } catch (error) {
+    const { code, reason } = await git.exited;
+    if (code === 1 && reason === undefined) return undefined;
+    throw error;
+  }
 }
 
 /** All of git's output. Throws what `gitFailure` makes of an exit code other than 0. */

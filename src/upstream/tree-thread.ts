@@ -1,9 +1,16 @@
 /** Reading a tree from disk in a thread of its own, while this one reads another, or the other half of it. */
+import { statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, SeraiError } from '../errors.ts';
 import { memoryTree, type Tree } from '../opam/tree.ts';
-import { countPackages, type FolderHalf, readFolderPart, readFolderTree } from './folder-tree.ts';
+import {
+  countPackages,
+  type FolderHalf,
+  readFolderPart,
+  readFolderTree,
+  readIndexFile,
+} from './folder-tree.ts';
 import { type PackedTree, unpackFiles, unpackTree } from './packed-tree.ts';
 import type { TarLimits } from './tar-tree.ts';
 import { exceeded, TreeError, type TreeLimits } from './tree-rules.ts';
@@ -23,10 +30,18 @@ export type FromTreeThread =
 
 type Read = Exclude<FromTreeThread, { readonly code: ErrorCode }>;
 
-/** Fewer packages are sooner read than a thread is started. */
+/** Fewer packages, or an index of fewer bytes, are sooner read than a thread is started. */
 const WORTH_HALVING = 200;
+const WORTH_A_THREAD = 512 * 1024;
 /** Beside this file, in a checkout and in the package. */
 const SCRIPT = new URL(`./tree-thread-worker${extname(import.meta.url)}`, import.meta.url);
+
+/** In a thread where the tree is large enough for that, else here. Throws as `readIndexFile` and `readFolderTree` do. */
+export async function readTreeBeside({ kind, path, limits }: TreeOnDisk): Promise<Tree> {
+  if (kind === 'index' && sizeOf(path) < WORTH_A_THREAD) return readIndexFile(path, limits);
+  if (kind === 'folder' && countPackages(path) < WORTH_HALVING) return readFolderTree(path, limits);
+  return readTreeInThread({ kind, path, limits });
+}
 
 /** Throws as `readIndexFile` and `readFolderTree` do. */
 export async function readTreeInThread(source: TreeOnDisk): Promise<Tree> {
@@ -50,6 +65,15 @@ export async function readFolderByTwo(path: string, limits: TreeOnDisk['limits']
     return memoryTree([...here.files, ...unpackFiles(there.tree)]);
   } finally {
     await reading.end();
+  }
+}
+
+/** 0 where it cannot be told: whoever reads it says why. */
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
   }
 }
 

@@ -35,7 +35,7 @@ vi.mock('../../src/verify/signed/raw-signature.ts', counting('isSignature', 'sig
 vi.mock('../../src/verify/signed/delegation-file.ts', counting('readDelegationFile', 'delegations'));
 vi.mock('../../src/verify/signed/developer-key-file.ts', counting('readDeveloperKeyFile', 'keys'));
 vi.mock('../../src/verify/signed/version-signature.ts', counting('readVersionSignature', 'versions'));
-vi.mock('../../src/upstream/tree-thread.ts', counting('readTreeInThread', 'trees'));
+vi.mock('../../src/upstream/tree-thread.ts', counting('readTreeBeside', 'trees'));
 
 beforeEach(
   () => void Object.assign(counts, { signatures: 0, delegations: 0, keys: 0, versions: 0, trees: 0 }),

@@ -4,24 +4,13 @@
  * checksums that share a hash do not wait for one another: one that lies could name a source that stalls.
  */
 import type { Clock } from '../../clock.ts';
-import { reasonOf, SeraiError } from '../../errors.ts';
-import {
-  type Checksum,
-  HASH_KINDS,
-  type HashKind,
-  parseSha256,
-  type Sha256,
-  showChecksum,
-} from '../../hashes.ts';
-import type { Limits } from '../../limits.ts';
-import type { BlobHandle, Blobs, PutOptions, StoredBlob } from '../../store/blobs.ts';
-import type { Archive, Catalogue, ListedArchive } from '../../store/catalogue.ts';
-import type { Fetcher } from '../../upstream/fetcher.ts';
-import { shownAddress } from '../../upstream/http-errors.ts';
-import { cacheAddresses, type FindCaches } from './archive-caches.ts';
-import { putAside } from './damaged-blobs.ts';
+import { SeraiError } from '../../errors.ts';
+import type { Checksum } from '../../hashes.ts';
+import type { Archive, ListedArchive } from '../../store/catalogue.ts';
+import { ArchiveDownloads, type DownloadOptions } from './archive-download.ts';
 import { FailureMemory, isOfTheSource } from './failure-memory.ts';
-import { Gate, KeyedGates } from './gate.ts';
+import type { FoundArchive } from './found-archive.ts';
+import { KeptArchives } from './kept-archives.ts';
 
 /**
  * Milliseconds that one set of checksums has before the next one under the same hash is tried beside it: one
@@ -29,43 +18,14 @@ import { Gate, KeyedGates } from './gate.ts';
  */
 const HEAD_START = 2_000;
 
-/** Addresses tried for one archive; the real repository has 4 and a cache. */
-const ADDRESSES = 64;
-
-/** Archives at once on their way from an upstream to the disk. Each has a file open, and up to two buffers. */
-const KEPT = 64;
-
-export interface ArchivesOptions {
-  readonly catalogue: Catalogue;
-  readonly blobs: Blobs;
-  readonly fetcher: Fetcher;
-  readonly limits: Limits;
+export interface ArchivesOptions extends DownloadOptions {
   readonly clock: Clock;
-  readonly caches: FindCaches;
   /** Brings an archive into the store in place of a download of our own: another process does them for all. */
   readonly elsewhere?: ObtainElsewhere | undefined;
 }
 
 /** Rejects with the other process's SeraiError; what failed is remembered there alone. */
 export type ObtainElsewhere = (repository: string, archive: ListedArchive) => Promise<FoundArchive>;
-
-export interface FoundArchive {
-  readonly blob: Sha256;
-  /** Whether it had to be downloaded, by this call or by another at the same time. */
-  readonly fetched: boolean;
-  /** Its bytes were measured just now, on their way into the store. */
-  readonly measured?: boolean;
-  /** Of one that is not kept yet. */
-  readonly coming?: ComingArchive;
-}
-
-/** All checksums of an archive are verified, and its bytes are still on their way to the disk. */
-export interface ComingArchive {
-  /** Undefined when it could not be kept. */
-  open(): Promise<BlobHandle | undefined>;
-  /** Rejects when it could not be kept. */
-  readonly kept: Promise<FoundArchive>;
-}
 
 interface Download {
   readonly verified: Promise<FoundArchive>;
@@ -79,16 +39,14 @@ export class Archives {
   readonly #options: ArchivesOptions;
   readonly #inFlight = new Map<string, Download>();
   readonly #failures: FailureMemory;
-  readonly #all: Gate;
-  /** Downloads that are under way or not yet on the disk: a disk that is slower than the network makes them wait. */
-  readonly #kept = new Gate(KEPT);
-  readonly #hosts: KeyedGates;
+  readonly #kept: KeptArchives;
+  readonly #downloads: ArchiveDownloads;
 
   constructor(options: ArchivesOptions) {
     this.#options = options;
     this.#failures = new FailureMemory(options.clock, options.limits.failure_memory);
-    this.#all = new Gate(options.limits.downloads);
-    this.#hosts = new KeyedGates(options.limits.downloads_per_host);
+    this.#kept = new KeptArchives(options);
+    this.#downloads = new ArchiveDownloads(options, this.#kept);
   }
 
   /** The archives that the repository lists under this checksum; empty when it is not to be answered. */
@@ -97,16 +55,13 @@ export class Archives {
   }
 
   /** A blob in the store that matches all checksums of one of these archives; no network. */
-  async find(archives: readonly Archive[]): Promise<FoundArchive | undefined> {
-    for (const archive of archives) {
-      if (archive.blob !== undefined && (await this.#options.blobs.size(archive.blob)) !== undefined)
-        return { blob: archive.blob, fetched: false };
-    }
-    for (const archive of archives) {
-      const blob = await this.#adopt(archive);
-      if (blob !== undefined) return { blob, fetched: false };
-    }
-    return undefined;
+  find(archives: readonly Archive[]): Promise<FoundArchive | undefined> {
+    return this.#kept.find(archives);
+  }
+
+  /** The host that is asked first for it; empty when nobody can be. */
+  firstHost(repository: string, archive: ListedArchive): Promise<string> {
+    return this.#downloads.firstHost(repository, archive);
   }
 
   /**
@@ -178,7 +133,7 @@ export class Archives {
     const verified = Promise.withResolvers<FoundArchive>();
     const kept: Promise<FoundArchive> =
       elsewhere?.(repository, archive) ??
-      this.#download(repository, archive, (found, open) =>
+      this.#downloads.run(repository, archive, (found, open) =>
         verified.resolve({ ...found, coming: { open, kept } }),
       );
     kept.then(verified.resolve, verified.reject);
@@ -190,159 +145,6 @@ export class Archives {
       () => undefined,
     );
     return download;
-  }
-
-  /** A blob that some other set of checksums brought, if it matches this one too. */
-  async #adopt(archive: Archive): Promise<Sha256 | undefined> {
-    const { catalogue } = this.#options;
-    // Where a SHA-256 is among them, no other blob than the one of that name can match.
-    const name = archive.checksums.find(({ kind }) => kind === 'sha256');
-    for (const checksum of name === undefined ? archive.checksums : [name]) {
-      for (const known of await catalogue.blobsWith(checksum)) {
-        const blob = await this.#measured(known, archive);
-        if (blob === undefined || !matches(archive, blob)) continue;
-        await catalogue.recordBlob(blob, [archive.id]);
-        return blob.id;
-      }
-    }
-    return undefined;
-  }
-
-  /** The blob with all digests that the archive asks for; undefined when it is gone or damaged. */
-  async #measured(blob: StoredBlob, archive: Archive): Promise<StoredBlob | undefined> {
-    const { catalogue, blobs } = this.#options;
-    const missing = archive.checksums
-      .map(({ kind }) => kind)
-      .filter((kind) => !blob.digests.some((digest) => digest.kind === kind));
-    if (missing.length === 0) {
-      if ((await blobs.size(blob.id)) !== undefined) return blob;
-      await catalogue.forgetBlob(blob.id);
-      return undefined;
-    }
-    const measured = await blobs.digest(blob.id, [...new Set(missing), 'sha256']);
-    if (measured === undefined) {
-      await catalogue.forgetBlob(blob.id);
-      return undefined;
-    }
-    // What a damaged blob measures must not be recorded as the hash of what it was.
-    if (!measured.some(({ kind, hex }) => kind === 'sha256' && hex === blob.id)) {
-      await putAside(blob.id, this.#options);
-      return undefined;
-    }
-    const whole = { ...blob, digests: [...blob.digests, ...measured] };
-    await catalogue.recordBlob(whole);
-    return whole;
-  }
-
-  async #download(
-    repository: string,
-    archive: ListedArchive,
-    verified: (found: FoundArchive, open: ComingArchive['open']) => void,
-  ): Promise<FoundArchive> {
-    const related = await this.#options.catalogue.related(archive.checksums);
-    // Another download may have ended between this one's look and its turn.
-    const done = await this.find(
-      related.filter((other) => other.id === archive.id && other.blob !== undefined),
-    );
-    if (done !== undefined) return done;
-    const measured = await this.#isAbsent(archive);
-    const addresses = await this.#addresses(repository, archive);
-    const tried: string[] = [];
-    let last: SeraiError | undefined;
-    for (const address of addresses) {
-      try {
-        const blob = await this.#fetchFrom(address, archive, related, ({ id }, open) =>
-          verified({ blob: id, measured: true, fetched: true }, open),
-        );
-        await this.#record(blob, [archive, ...related]);
-        return { blob: blob.id, measured, fetched: true };
-      } catch (error) {
-        if (!isOfTheSource(error)) throw error;
-        const reason = reasonOf(error);
-        const shown = shownAddress(address);
-        tried.push(reason.includes(shown) ? reason : `${shown}: ${reason}`);
-        last = error;
-      }
-    }
-    const name = archive.checksums.map((checksum) => showChecksum(checksum)).join(' ');
-    const message = `archive ${name} could not be had from ${tried.length} source${tried.length === 1 ? '' : 's'}`;
-    throw new SeraiError(last?.code ?? 'not-found', [message, ...tried].join('\n  '), { cause: last });
-  }
-
-  /** Whether there is certainly no file that a download would leave as it is, unmeasured. */
-  async #isAbsent({ checksums }: Archive): Promise<boolean> {
-    const known = checksums.find(({ kind }) => kind === 'sha256');
-    const id = known && parseSha256(known.hex);
-    return id !== undefined && (await this.#options.blobs.size(id)) === undefined;
-  }
-
-  /** Each once, in the order to try. */
-  async #addresses(repository: string, archive: ListedArchive): Promise<readonly string[]> {
-    const caches = await this.#options.caches(repository, archive.checksums);
-    const addresses = [
-      ...cacheAddresses(caches.before, archive.checksums),
-      ...archive.sources,
-      ...cacheAddresses(caches.after, archive.checksums),
-    ];
-    return [...new Set(addresses)].slice(0, ADDRESSES);
-  }
-
-  /** The host that is asked first for it; empty when nobody can be. */
-  async firstHost(repository: string, archive: ListedArchive): Promise<string> {
-    const [first] = await this.#addresses(repository, archive);
-    return first === undefined ? '' : hostOf(first);
-  }
-
-  async #fetchFrom(
-    address: string,
-    archive: Archive,
-    related: readonly Archive[],
-    verified: NonNullable<PutOptions['verified']>,
-  ): Promise<StoredBlob> {
-    const { blobs, limits } = this.#options;
-    const maxBytes = archive.size ?? limits.archive;
-    const turn = new Turn();
-    try {
-      // Begun before its turn has come: so the store knows that it will come, and can keep others together with it.
-      return await blobs.put(this.#bytesFrom(address, maxBytes, turn), {
-        expected: archive.checksums,
-        kinds: kindsOf(related),
-        maxBytes,
-        ...(archive.size === undefined ? {} : { exactBytes: archive.size }),
-        verified,
-        synced: () => turn.kept?.(),
-      });
-    } finally {
-      turn.kept?.();
-      turn.downloaded?.();
-    }
-  }
-
-  async *#bytesFrom(address: string, maxBytes: number, turn: Turn): AsyncGenerator<Uint8Array> {
-    const { fetcher, limits } = this.#options;
-    const downloaded = await this.#enter(hostOf(address));
-    turn.downloaded = downloaded;
-    turn.kept = await this.#kept.enter();
-    const { body } = await fetcher.fetch({ url: address, maxBytes, timeout: limits.archive_timeout });
-    yield* body;
-    // Keeping the bytes is no more a download: the next one begins meanwhile, when the connection is free.
-    setImmediate(downloaded);
-  }
-
-  /** A place among all is taken only with a place at the host, else one slow host would take them all. */
-  async #enter(host: string): Promise<() => void> {
-    const leaveHost = await this.#hosts.enter(host);
-    const leaveAll = await this.#all.enter();
-    return () => {
-      leaveAll();
-      leaveHost();
-    };
-  }
-
-  /** For the archive that was asked for, and for every other that these bytes answer. */
-  #record(blob: StoredBlob, archives: readonly Archive[]): Promise<void> {
-    const answered = archives.filter((archive) => matches(archive, blob)).map(({ id }) => id);
-    return this.#options.catalogue.recordBlob(blob, [...new Set(answered)]);
   }
 
   /** Lets the next request for this archive try again at once. */
@@ -365,27 +167,4 @@ function allFailed(errors: readonly unknown[]): unknown {
 /** Each repository has sources of its own: one's failure, and what it says, is no business of another's. */
 function downloadKey(repository: string, archive: Archive): string {
   return `${repository} ${archive.id}`;
-}
-
-/** Every checksum of the set, and the signed size. */
-function matches(archive: Archive, blob: StoredBlob): boolean {
-  if (archive.size !== undefined && archive.size !== blob.size) return false;
-  return archive.checksums.every((checksum) =>
-    blob.digests.some((digest) => digest.kind === checksum.kind && digest.hex === checksum.hex),
-  );
-}
-
-/** The places that a download has, once it has its turn; each is given back as soon as it can be. */
-class Turn {
-  downloaded: (() => void) | undefined;
-  kept: (() => void) | undefined;
-}
-
-function kindsOf(archives: readonly Archive[]): HashKind[] {
-  const kinds = new Set(archives.flatMap((archive) => archive.checksums.map(({ kind }) => kind)));
-  return HASH_KINDS.filter((kind) => kinds.has(kind));
-}
-
-function hostOf(address: string): string {
-  return URL.canParse(address) ? new URL(address).host : address;
 }

@@ -7,7 +7,7 @@ import type { Limits } from '../../limits.ts';
 import type { Tree } from '../../opam/tree.ts';
 import { hashIndexFile, type IndexTree, readIndexFile } from '../../upstream/folder-tree.ts';
 import type { GitRepository } from '../../upstream/git-repository.ts';
-import { readFolderByTwo, readTreeInThread } from '../../upstream/tree-thread.ts';
+import { readFolderByTwo, readTreeBeside } from '../../upstream/tree-thread.ts';
 
 export type OpenedRepository = { readonly kind: 'git'; readonly repository: GitRepository } | OpenedFiles;
 
@@ -16,8 +16,8 @@ export interface OpenedFiles {
   readonly kind: 'files';
   /** Reads it; throws `tree-refused` or `limit-exceeded` for what is in it. */
   readonly open: () => Promise<Tree | IndexTree>;
-  /** The same in a thread of its own, beside the reading of another. */
-  readonly openInThread: () => Promise<Tree>;
+  /** The same, beside the reading of another. */
+  readonly openBeside: () => Promise<Tree>;
   /** Of an index, the SHA-256 of its file. */
   readonly index?: () => Promise<Sha256>;
 }
@@ -41,7 +41,7 @@ function files(kind: 'index' | 'folder', path: string, limits: Limits): OpenedFi
   return {
     kind: 'files',
     open: () => (kind === 'index' ? readIndexFile(path, limits) : readFolderByTwo(path, limits)),
-    openInThread: () => readTreeInThread({ kind, path, limits }),
+    openBeside: () => readTreeBeside({ kind, path, limits }),
     ...(kind === 'index' ? { index: () => hashIndexFile(path, limits) } : {}),
   };
 }

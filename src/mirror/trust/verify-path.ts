@@ -193,7 +193,7 @@ async function openOldTree(
 ): Promise<{ tree: Tree; close: () => Promise<void> }> {
   const opened = await openRepository(path, limits);
   if (opened.kind === 'files') {
-    const tree = (await keptTree(opened, known)) ?? (await opened.openInThread());
+    const tree = (await keptTree(opened, known)) ?? (await opened.openBeside());
     return { tree, close: () => tree.close() };
   }
   const { repository } = opened;
