@@ -1,8 +1,8 @@
 /** What the log tells of the changes that one update brought. */
 import type { EventInput } from '../../store/catalogue.ts';
 import { type EventKind, eventOf } from '../report/events.ts';
-import type { DecidedChanges } from './acceptance.ts';
 import type { ChangeRecord, HeldChange } from './accepted-state.ts';
+import type { DecidedChanges } from './decided-changes.ts';
 import type { RuledVersion } from './derivation.ts';
 
 /** More changes of one class than these are one event: an upstream that archives removes thousands at once. */

@@ -17,7 +17,6 @@ import {
   type ChangedCandidate,
   type FetchedCandidate,
   fetchCandidate,
-  type LastCandidate,
   requestFor,
 } from '../fetch/fetch-candidate.ts';
 import { overlayCandidate } from '../fetch/overlay.ts';
@@ -25,18 +24,17 @@ import { upstreamWords } from '../fetch/upstream-words.ts';
 import { UnreadablePiece } from '../index/standing-tree.ts';
 import { StoredPieces } from '../index/stored-pieces.ts';
 import { acceptTree } from '../policy/acceptance.ts';
-import { pinnableSources } from '../policy/derivation.ts';
 import { Rederivation } from '../policy/rederivation.ts';
-import { decisionsAbout, pinnedBy, releasesDigest, servingRules } from '../policy/serving-rules.ts';
+import { pinnedBy, servingRules } from '../policy/serving-rules.ts';
 import { Strengthening } from '../policy/strengthening.ts';
 import { eventOf } from '../report/events.ts';
 import { createJudge, type Judge, judgeBy } from '../trust/judge.ts';
-import { filesOfVersions } from './derived-versions.ts';
+import { archivesToPin } from './archives-to-pin.ts';
+import { findLastCandidate, type LastCandidateOptions, textOfCandidate } from './last-candidate.ts';
 import { lockFetching, lockPublishing } from './locks.ts';
 import { Publisher, type PublishOutcome } from './publisher.ts';
 import { isRefusal, refusal } from './refusals.ts';
 import { readFrom } from './served-plan.ts';
-import { acceptedName, decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
 
 export type SyncStage = 'fetching' | 'verifying' | 'publishing' | 'strengthening';
 
@@ -69,6 +67,7 @@ export class RepositorySync {
   readonly #settings: RepositoryConfig;
   readonly #judge: Judge;
   readonly #publisher: Publisher;
+  readonly #last: LastCandidateOptions;
   readonly #rederivation: Rederivation;
   readonly #strengthening: Strengthening;
 
@@ -82,6 +81,7 @@ export class RepositorySync {
     this.#judge =
       options.dialect === undefined ? createJudge({ ...options, settings }) : judgeBy(options.dialect);
     this.#publisher = new Publisher({ ...options, limits: config.limits });
+    this.#last = { ...options, settings, publisher: this.#publisher };
     this.#rederivation = new Rederivation({ ...options, publisher: this.#publisher });
     this.#strengthening = new Strengthening({
       ...options,
@@ -148,7 +148,7 @@ export class RepositorySync {
     progress: (stage: SyncStage) => void,
     signal: AbortSignal | undefined,
   ): Promise<{ report: SyncReport; validator: string | undefined }> {
-    const { config, catalogue, repository } = this.#options;
+    const { config } = this.#options;
     throwIfAborted(signal);
     progress('fetching');
     // What the operator wants, and time, do not wait for an upstream; what is wrong with the store shows below.
@@ -162,23 +162,8 @@ export class RepositorySync {
     }
     try {
       throwIfAborted(signal);
-      const {
-        outcome,
-        validator: value,
-        size,
-        releases,
-      } = await this.#accept(candidate, stored, progress, signal);
-      const accepted = await catalogue.accepted(repository);
-      const validator =
-        value === undefined || accepted === undefined
-          ? undefined
-          : encodeValidator({
-              upstream: this.#origin,
-              accepted: acceptedName(accepted),
-              rules: rulesOf(this.#settings, config, releases),
-              value,
-              ...(size === undefined ? {} : { size }),
-            });
+      const { outcome, releases, ...accepted } = await this.#accept(candidate, stored, progress, signal);
+      const validator = await textOfCandidate(accepted, releases, this.#last);
       return { report: outcome, validator };
     } catch (error) {
       // What is lost is made anew from the whole of what the upstream has.
@@ -189,19 +174,13 @@ export class RepositorySync {
     return this.#attempt(before, progress, signal);
   }
 
-  /** The address of the upstream, or the names of the sources. */
-  get #origin(): string {
-    const { upstream, sources } = this.#settings;
-    return upstream ?? (sources ?? []).join(' ');
-  }
-
   async #fetch(
     before: SyncState | undefined,
     stored: StoredPieces,
     signal: AbortSignal | undefined,
   ): Promise<FetchedCandidate> {
     const { sources } = this.#settings;
-    const last = this.#lastCandidate(before?.validator, stored);
+    const last = findLastCandidate(before?.validator, stored, this.#last);
     // It may fail before it is waited for.
     last.catch(() => undefined);
     if (sources !== undefined) return overlayCandidate(sources, (await last)?.validator, this.#options);
@@ -294,34 +273,11 @@ export class RepositorySync {
     const { catalogue, repository } = this.#options;
     const pinned = pinnedBy(this.#settings);
     if (!pinned.weak && !pinned.missing) return undefined;
-    const { accepted, summary } = await this.#publisher.last();
-    if (summary === undefined) return undefined;
-    // What is not pinned yet is warned of, or held by a rule that comes before (serving.ts).
-    const warned = summary.warned.filter(({ rule }) => rule === 'weak-hashes' || rule === 'missing-hashes');
-    const versions = new Set([...warned, ...summary.held].map(({ version }) => version));
-    const archives = new Map(pinnableSources(await filesOfVersions(accepted, versions), pinned));
-    if (archives.size === 0) return undefined;
-    for (const { key } of await catalogue.pins(repository)) archives.delete(key);
+    const archives = await archivesToPin(await this.#publisher.last(), pinned, { catalogue, repository });
     if (archives.size === 0) return undefined;
     progress('strengthening');
     if ((await this.#strengthening.run(archives, signal)) === 0) return undefined;
     return this.#rederivation.run(signal);
-  }
-
-  /**
-   * With a validator the upstream may answer that nothing changed, and then nothing is made: so it counts only
-   * while what it brought is what a whole sync would lead to, and can be read back from the store.
-   */
-  async #lastCandidate(text: string | undefined, stored: StoredPieces): Promise<LastCandidate | undefined> {
-    const { catalogue, config, repository } = this.#options;
-    const validator = decodeValidator(text);
-    if (validator === undefined || validator.upstream !== this.#origin) return undefined;
-    const releases = releasesDigest(await decisionsAbout(repository, catalogue));
-    if (validator.rules !== rulesOf(this.#settings, config, releases)) return undefined;
-    const accepted = await catalogue.accepted(repository);
-    const isCurrent = accepted !== undefined && acceptedName(accepted) === validator.accepted;
-    if (!isCurrent || !(await this.#publisher.isWhole(stored))) return undefined;
-    return { validator: validator.value, size: validator.size };
   }
 }
 
