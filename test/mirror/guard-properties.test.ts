@@ -26,14 +26,31 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
 );
 
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** What stands still is not new because another spelling of it is offered as well. */
+const RETURNS_BESIDE_ITS_LIKE: Step[] = [
+  { kind: 'offer', id: 'p.1', archive: 'b', more: undefined },
+  { kind: 'remove', id: 'p.1' },
+  { kind: 'offer', id: 'p.01', archive: 'a', more: undefined },
+  { kind: 'offer', id: 'p.1', archive: 'b', more: undefined },
+];
+
 class Model {
   /** What upstream offers. */
   readonly offered = new Map<Id, { readonly archive: string; readonly text: Files }>();
-  /** Archives that each version may have: its first, and those that a person released. */
+  /** Archives that each version may have: the one it was first served with, and those that a person released. */
   readonly allowed = new Map<Id, Set<string>>();
+  readonly #served = new Set<Id>();
 
   get files(): Files {
     return Object.assign({}, REPO, version('other.1'), ...[...this.offered.values()].map(({ text }) => text));
+  }
+
+  /** What was released and cannot be read was served to nobody: the next one is the first. */
+  serve(id: Id, archive: string): void {
+    if (!this.#served.has(id)) this.allow(id, archive);
+    this.#served.add(id);
   }
 
   allow(id: Id, archive: string): void {
@@ -58,7 +75,7 @@ async function check(mirror: TestMirror, model: Model): Promise<void> {
     const offered = model.offered.get(id);
     if (served !== undefined) {
       const archive = archiveOf(served);
-      if (!model.allowed.has(id)) model.allow(id, archive);
+      model.serve(id, archive);
       expect(model.allowed.get(id), `${id} is served with an archive that it never had`).toContain(archive);
       expect(await mirror.lists(sha256(archive))).toBe(true);
     }
@@ -68,7 +85,6 @@ async function check(mirror: TestMirror, model: Model): Promise<void> {
     else expect(told.has(id), `${id} ${told.get(id)}`).toBe(!isAsOffered);
     if (told.get(id) === 'archive-altered') expect(served).toBeDefined();
   }
-  expect(files).not.toHaveProperty(['packages/p/p.1/opam', 'packages/p/p.01/opam']);
   expect(new Set(held.map((change) => change.version)).size).toBe(held.length);
 }
 
@@ -107,6 +123,6 @@ test('a version keeps its archive until a person releases another one', async ()
       await mirror.close();
       await upstream.stop();
     }),
-    { numRuns: 15 },
+    { numRuns: 15, examples: [[RETURNS_BESIDE_ITS_LIKE]] },
   );
 }, 120_000);

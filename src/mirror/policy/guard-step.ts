@@ -94,11 +94,17 @@ async function findingsOf(
   }
   guard.begin(begins);
   const recalled = await recallAll(guard, input, added);
-  const changes = touched.flatMap((version) => {
-    const before = removed(version) ? [] : (standing.get(version) ?? []);
-    return changesOf(new Set([...before, ...(offered.get(version) ?? [])]), new Set(before), input);
-  });
-  const observed = guard.observe(changes);
+  const changesIn = (versions: readonly string[]): readonly Change[] =>
+    versions.flatMap((version) => {
+      const before = removed(version) ? [] : (standing.get(version) ?? []);
+      return changesOf(new Set([...before, ...(offered.get(version) ?? [])]), new Set(before), input);
+    });
+  // What stands still after it was removed is there before what comes: that is the one which clients cannot tell from it.
+  const isNew = new Set(added.filter((version) => !standing.has(version)));
+  const observed = [
+    ...guard.observe(changesIn(touched.filter((version) => !isNew.has(version)))),
+    ...guard.observe(changesIn([...isNew])),
+  ];
   const forms = await readForms(new Set(observed.flatMap(({ needs }) => needs)), touched, input);
   const factsOf = (id: string): FormFacts => {
     const facts = forms.get(id);
