@@ -9,7 +9,10 @@ const ALONE = [
   'test/upstream/tree-thread.test.ts',
 ];
 
-const files = (name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
+const files = (
+  name: string,
+  test: TestProjectInlineConfiguration['test'],
+): TestProjectInlineConfiguration => ({
   test: { name, pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000, ...test },
 });
 

@@ -28,9 +28,9 @@ export interface GitFetchRequest {
   readonly addresses: AddressRules;
   /** The commit that was accepted last: the history from it on is fetched too, and it is kept for ever. */
   readonly accepted?: string | undefined;
-  /** Without `tags`: the upstream's commit that needs nothing more to be done when it is still the same; awaited once it is told. */
-  readonly known?: Promise<string | undefined> | undefined;
-  /** Called when there is something to bring, and the store is there. */
+  /** Without `tags`: the upstream's commit that needs nothing more to be done when it is still the same; asked for after the upstream's refs. */
+  readonly known?: (() => Promise<string | undefined>) | undefined;
+  /** Called before something is brought; the store is there then. */
   readonly bringing?: (() => void) | undefined;
   /** Fetch `signed-snapshot` and `rm/<commit>` too. Default: false. */
   readonly tags?: boolean;
@@ -81,10 +81,9 @@ export async function fetchGit(request: GitFetchRequest): Promise<GitFetchResult
   const store = new GitStore(request.dir, request.signal);
   const fetch = new Fetch(request, remote, store, deadline);
   const advertised = await fetch.listRemote();
-  const known = await request.known;
+  const known = await request.known?.();
   if (!request.tags && advertised.head === known) return { head: advertised.head, tags: new Map() };
   await store.prepare(advertised.head.length);
-  request.bringing?.();
   try {
     // With another commit known, this one is mostly not here yet.
     await fetch.bring(advertised, known === undefined || request.tags === true);
@@ -129,6 +128,7 @@ class Fetch {
     if (snapshot !== undefined) base.set(`${FETCHED_TAGS}signed-snapshot`, snapshot.oid);
     let wanted = new Map([...base, ...(await this.#meaningfulTags(advertised))]);
     if (mayBeHere && (await this.#isInPlace(wanted)) && (await this.#isDeepEnough(advertised))) return;
+    this.#request.bringing?.();
     for (const depth of this.#depths()) {
       await this.#fetch(wanted, depth, budget);
       const known = wanted.size;

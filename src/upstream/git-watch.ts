@@ -60,6 +60,7 @@ export class GitWatch {
     this.#timers.push(setInterval(() => void this.#look(), every));
     const left = Math.min(Math.max(0, deadline - performance.now()), LONGEST_TIMER);
     this.#timers.push(setTimeout(() => this.#endTooLong(), left));
+    void this.#look();
   }
 
   stop(): void {

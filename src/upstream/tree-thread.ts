@@ -37,7 +37,7 @@ const WORTH_A_THREAD = 512 * 1024;
 const SCRIPT = new URL(`./tree-thread-worker${extname(import.meta.url)}`, import.meta.url);
 
 /** In a thread where the tree is large enough for that, else here. Throws as `readIndexFile` and `readFolderTree` do. */
-export async function readTreeBeside({ kind, path, limits }: TreeOnDisk): Promise<Tree> {
+export async function readTreeBeside({ kind, path, limits }: Omit<TreeOnDisk, 'half'>): Promise<Tree> {
   if (kind === 'index' && sizeOf(path) < WORTH_A_THREAD) return readIndexFile(path, limits);
   if (kind === 'folder' && countPackages(path) < WORTH_HALVING) return readFolderTree(path, limits);
   return readTreeInThread({ kind, path, limits });

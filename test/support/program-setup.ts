@@ -1,7 +1,8 @@
-/** Builds once for all tests what they run as processes. */
-import { accessSync, constants, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+/** Builds once for all tests what they run as processes, and says where they and what they start keep their files. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { memoryFolder } from './memory-folder.ts';
 import { buildProgram, buildScripts } from './program.ts';
 
 declare module 'vitest' {
@@ -13,40 +14,32 @@ declare module 'vitest' {
   }
 }
 
-/**
- * Threads and processes that tests start compile the same files each time, and strip their types: Node keeps what it
- * made of them here, by their content. The workers of the tests inherit it, and all that these start.
- */
-const COMPILED = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'compiled');
-
-/** Where Linux keeps files in memory. */
-const IN_MEMORY = '/dev/shm';
-/** The largest tests make some hundred MiB each; containers often have 64 MiB there. */
-const ROOM = 4 * 2 ** 30;
+const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.cache');
 
 export default async function setup(project: TestProject): Promise<() => void> {
-  process.env.NODE_COMPILE_CACHE ??= COMPILED;
-  const temporary = temporaryFolder();
-  if (temporary !== undefined) process.env.TMPDIR = temporary;
-  const program = await buildProgram();
-  const scripts = await buildScripts();
-  project.provide('program', program.path);
-  project.provide('scripts', scripts.path);
-  return () => {
-    program.remove();
-    scripts.remove();
-    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
+  const made: { remove(): void }[] = [];
+  const remove = (): void => {
+    for (const each of made) each.remove();
   };
-}
-
-/** A folder in memory for what the tests write, where somebody has not named another and there is room. */
-function temporaryFolder(): string | undefined {
-  if (process.env.TMPDIR !== undefined) return undefined;
+  const keep = (folder: string): string => {
+    made.push({ remove: () => rmSync(folder, { recursive: true, force: true }) });
+    return folder;
+  };
   try {
-    accessSync(IN_MEMORY, constants.W_OK);
-    const { bavail, bsize } = statfsSync(IN_MEMORY);
-    return bavail * bsize < ROOM ? undefined : mkdtempSync(join(IN_MEMORY, 'serai-tests-'));
-  } catch {
-    return undefined;
+    // Threads and processes that tests start would compile the same files each time, and strip their types.
+    mkdirSync(CACHE, { recursive: true });
+    process.env.NODE_COMPILE_CACHE ??= keep(mkdtempSync(join(CACHE, 'compiled-')));
+    const temporary = memoryFolder();
+    if (temporary !== undefined) process.env.TMPDIR = keep(temporary);
+    const program = await buildProgram();
+    made.push(program);
+    const scripts = await buildScripts();
+    made.push(scripts);
+    project.provide('program', program.path);
+    project.provide('scripts', scripts.path);
+    return remove;
+  } catch (error) {
+    remove();
+    throw error;
   }
 }

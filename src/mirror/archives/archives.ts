@@ -74,10 +74,9 @@ export class Archives {
     when: Stage = 'kept',
   ): Promise<FoundArchive> {
     // Nobody waits for another set of checksums, which may lie, where one is verified already.
-    const verified = archives
-      .map((archive) => this.#inFlight.get(downloadKey(repository, archive)))
-      .find((download) => download?.isVerified);
-    if (verified !== undefined) return verified[when];
+    const running = archives.map((archive) => this.#inFlight.get(downloadKey(repository, archive)));
+    const found = when === 'verified' ? running.find((download) => download?.isVerified) : undefined;
+    if (found !== undefined) return found.verified;
     const attempts: Promise<FoundArchive>[] = [];
     for (const archive of archives) {
       attempts.push(this.#obtainOne(repository, archive, when));

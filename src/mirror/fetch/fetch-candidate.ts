@@ -208,7 +208,7 @@ function fetchInto(
     ...how,
     tags: signed !== undefined,
     accepted: signed?.accepted,
-    ...(signed === undefined && last !== undefined ? { known: last.then((found) => found?.validator) } : {}),
+    ...(signed === undefined ? { known: async () => (await last)?.validator } : {}),
   });
 }
 

@@ -65,17 +65,17 @@ interface Part {
 export async function storeIndex(
   keys: readonly string[],
   entering: readonly PlannedPiece[],
-  store: StoredPieces,
+  stored: StoredPieces,
   { blobs, catalogue }: BlobKeepers,
 ): Promise<StoredIndex> {
   const distinct = [...new Map(entering.map((piece) => [piece.key, piece])).values()];
   const made = await putPieces(distinct, blobs, catalogue);
   const parts = new Map(made.map(({ piece, bytes }): [string, Part] => [piece.key, { piece, bytes }]));
   const known = new Map(distinct.flatMap((piece) => ('stored' in piece ? [[piece.key, piece.stored]] : [])));
-  const others = await store.find(keys.filter((key) => !parts.has(key) && !known.has(key)));
-  const stored = keys.flatMap((key) => known.get(key) ?? others.get(key)?.stored ?? []);
-  for (const [index, bytes] of (await readPieces(blobs, stored)).entries()) {
-    const piece = stored[index];
+  const others = await stored.find(keys.filter((key) => !parts.has(key) && !known.has(key)));
+  const places = keys.flatMap((key) => known.get(key) ?? others.get(key)?.stored ?? []);
+  for (const [index, bytes] of (await readPieces(blobs, places)).entries()) {
+    const piece = places[index];
     if (piece !== undefined) parts.set(piece.key, { piece, bytes });
   }
   const inOrder = keys.map((key) => {

@@ -6,7 +6,8 @@ import { type BlobKeepers, putAside } from '../archives/damaged-blobs.ts';
 export class StoredPieces {
   readonly #keepers: BlobKeepers;
   readonly #known = new Map<string, Piece>();
-  readonly #whole = new Map<Sha256, boolean>();
+  /** By blob: each is looked at once, however many ask at the same time. */
+  readonly #whole = new Map<Sha256, Promise<boolean>>();
 
   constructor(keepers: BlobKeepers) {
     this.#keepers = keepers;
@@ -23,10 +24,12 @@ export class StoredPieces {
       if (piece === undefined) continue;
       let whole = this.#whole.get(piece.blob);
       if (whole === undefined) {
-        whole = await this.#check(piece.blob);
+        whole = this.#check(piece.blob);
         this.#whole.set(piece.blob, whole);
       }
-      if (whole) found.set(key, { stored: piece });
+      if (await whole) found.set(key, { stored: piece });
+      // Made anew it lies elsewhere.
+      else this.#known.delete(key);
     }
     return found;
   }

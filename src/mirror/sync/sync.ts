@@ -183,8 +183,14 @@ export class RepositorySync {
     const last = findLastCandidate(before?.validator, stored, this.#last);
     // It may fail before it is waited for.
     last.catch(() => undefined);
-    if (sources !== undefined) return overlayCandidate(sources, (await last)?.validator, this.#options);
-    return fetchCandidate({ ...(await requestFor(this.#options)), last, signal });
+    try {
+      if (sources !== undefined)
+        return await overlayCandidate(sources, (await last)?.validator, this.#options);
+      return await fetchCandidate({ ...(await requestFor(this.#options)), last, signal });
+    } finally {
+      // It may mend the store, which is nobody's business any more once the fetch has ended.
+      await last.catch(() => undefined);
+    }
   }
 
   async #accept(
