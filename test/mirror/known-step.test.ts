@@ -2,9 +2,11 @@
  * An upstream in git is taken in by what changed in it, an index by comparing the whole: the same histories lead to the
  * same mirror.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { SeraiError } from '../../src/errors.ts';
 import { decodeSummary } from '../../src/mirror/report/summary.ts';
 import {
   type Files,
@@ -138,4 +140,21 @@ test('a change in git reads, parses and deflates what changed', async () => {
   expect(counts).toMatchObject({ filesParsed: 2, piecesDeflated: 1 });
   expect(counts.filesRead).toBeLessThan(40);
   expect(summary).toMatchObject({ packages: 300, versions: 601, archives: 601 });
+});
+
+test('a store that cannot tell what was accepted last fails the sync, and nothing else', async () => {
+  const folder = await temporaryFolder();
+  const git = await GitUpstream.create(join(folder, 'up.git'));
+  await git.commit({ ...REPO, ...manyPackages(3) });
+  const mirror = await TestMirror.open({ default: `git+file://${join(folder, 'up.git')}` });
+  await mirror.sync();
+  const { catalogue } = mirror.mirror;
+  // Before the first look the upstream has not answered; what nobody hears then would end the process.
+  const broken = vi
+    .spyOn(catalogue, 'decisions')
+    .mockRejectedValue(new SeraiError('store-failed', 'no disk'));
+  await expect(mirror.sync()).rejects.toMatchObject({ code: 'store-failed', message: 'no disk' });
+  await rm(join(folder, 'up.git'), { recursive: true });
+  await expect(mirror.sync()).rejects.toMatchObject({ code: 'upstream-unreachable' });
+  broken.mockRestore();
 });

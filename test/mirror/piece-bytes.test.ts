@@ -20,6 +20,20 @@ test('pieces come back in the order asked, each with its own bytes', async () =>
   expect(await readPieces(mirror.mirror.blobs, pieces.toReversed())).toEqual(bytes.toReversed());
 });
 
+test('a small part of a blob does not keep the whole of it in memory, and most of it is not copied', async () => {
+  const { mirror, pieces } = await published();
+  const [first] = pieces;
+  if (first === undefined) throw new Error('nothing was published');
+  const whole = (await mirror.mirror.blobs.size(first.blob)) ?? 0;
+  const ofOne = pieces.filter(({ blob }) => blob === first.blob);
+  const [small] = await readPieces(mirror.mirror.blobs, [first]);
+  expect(2 * first.length).toBeLessThan(whole);
+  expect(small?.buffer.byteLength).not.toBe(whole);
+  const all = await readPieces(mirror.mirror.blobs, ofOne);
+  expect(new Set(all.map(({ buffer }) => buffer)).size).toBe(1);
+  expect(all[0]?.buffer.byteLength).toBe(whole);
+});
+
 test('a blob is looked at whole: damage anywhere in it is told before a piece of it is used', async () => {
   const { mirror, pieces } = await published();
   const [first] = pieces;

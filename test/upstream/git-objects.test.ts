@@ -5,7 +5,7 @@ import { AnswerParser, type Batch } from '../../src/upstream/git-answers.ts';
 import { cleanOutput } from '../../src/upstream/git-failure.ts';
 import { startGit } from '../../src/upstream/git-process.ts';
 import { type GitRepository, openGitRepository } from '../../src/upstream/git-repository.ts';
-import { collectGit, streamGit } from '../../src/upstream/git-run.ts';
+import { collectGit, runGit, streamGit } from '../../src/upstream/git-run.ts';
 import { checkVersion } from '../../src/upstream/git-version.ts';
 import { GitBuilder, temporaryFolder } from '../support/git-builder.ts';
 import { codeOf, collect, errorOf, limits, text } from '../support/git-samples.ts';
@@ -47,6 +47,17 @@ test('every file in the order asked, byte for byte, by several readers at once',
     expect(read[index]?.map(([path]) => path)).toEqual(order);
     expect(read[index]?.every(([path, bytes]) => text(bytes) === contents.get(path))).toBe(true);
   }
+});
+
+test('a reader that was started before finds what came since, also once it is packed', async () => {
+  repository.prepare();
+  const first = builder.commit({ files: { 'packages/p/a': 'a' } });
+  await builder.write();
+  expect(await repository.parentsOf(builder.id(first))).toEqual([]);
+  const second = builder.commit({ parents: [first], files: { 'packages/p/a': 'b' } });
+  await builder.write();
+  await runGit({ gitDir: builder.dir, args: ['repack', '-a', '-d', '-q'] }, { what: 'packing' });
+  expect(await repository.parentsOf(builder.id(second))).toEqual([builder.id(first)]);
 });
 
 test('a reader that leaves early disturbs no other', async () => {

@@ -6,7 +6,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import { readFile, type Tree } from '../../src/opam/tree.ts';
 import { readFolderTree, readIndexFile } from '../../src/upstream/folder-tree.ts';
-import { readFolderByTwo, readTreeInThread } from '../../src/upstream/tree-thread.ts';
+import { readFolderByTwo, readTreeBeside, readTreeInThread } from '../../src/upstream/tree-thread.ts';
 import { tar } from '../support/tar.ts';
 import { inFolder } from '../support/vector-table.ts';
 
@@ -109,6 +109,21 @@ describe('a large folder by two threads', () => {
         await plain(await readFolderTree(path, limits)),
       );
       expect(opened.here).toBe(2 * Object.keys(FILES).length);
+    }));
+
+  test('as the tree beside another it is read by the other thread, and a small one by this one', () =>
+    inFolder(async (dir) => {
+      const small = await folderIn(join(dir, 'small'));
+      opened.here = 0;
+      expect(await plain(await readTreeBeside({ kind: 'folder', path: small, limits }))).toEqual(
+        await plain(await readFolderTree(small, limits)),
+      );
+      expect(opened.here).toBeGreaterThan(0);
+      const large = await largeIn(join(dir, 'large'));
+      opened.here = 0;
+      const read = await readTreeBeside({ kind: 'folder', path: large, limits });
+      expect(opened.here).toBe(0);
+      expect(await plain(read)).toEqual(await plain(await readFolderTree(large, limits)));
     }));
 
   test.each<[string, readonly string[]]>([
