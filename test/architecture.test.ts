@@ -101,16 +101,3 @@ describe('a short command', () => {
     },
   );
 });
-
-describe('tests', () => {
-  it('that replace modules or measure the heap have a process to themselves', () => {
-    const root = new URL('..', import.meta.url).pathname;
-    const config = readFileSync(join(root, 'vitest.config.ts'), 'utf8');
-    const alone = filesBelow(join(root, 'test'))
-      .filter((path) => path.endsWith('.test.ts') && path !== import.meta.filename)
-      .filter((path) => /\bvi\.mock\(|\bmemoryUsage\b|\bexpose-gc\b/.test(readFileSync(path, 'utf8')))
-      .map((path) => relative(root, path));
-    expect(alone.length).toBeGreaterThan(0);
-    expect(alone.filter((path) => !config.includes(`'${path}'`))).toEqual([]);
-  });
-});

@@ -144,6 +144,8 @@ describe('an upstream that is not git', () => {
     const running = await startSerai(['--config', join(folder, 'serai.toml')]);
     try {
       await running.line('serving 2 versions');
+      // Its own first sync, which still knows the old threshold.
+      await running.line('synced default');
       expect((await fetch(`${running.address}${path}`)).status).toBe(200);
       await configure(...anchors(), 'threshold = "verified-key"');
       expect((await serai('sync')).stderr).toMatch(/published 1 versions .*1 held/);
