@@ -51,6 +51,12 @@ export interface ServingCommand {
   stop(): Promise<number | null>;
 }
 
+/** A test that fails does not stop what it started: whatever still runs then ends with the process of the tests. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** `serai serve` on a free port; resolves when it listens. */
 export async function startSerai(
   args: readonly string[],
@@ -60,7 +66,8 @@ export async function startSerai(
     stdio: ['ignore', 'pipe', 'pipe'],
     ...options,
   });
-  const ended = once(child, 'exit');
+  running.add(child);
+  const ended = once(child, 'exit').finally(() => running.delete(child));
   const lines: string[] = [];
   const waiting = new Set<{ text: string; resolve: (line: string) => void }>();
   const take = (line: string): void => {
