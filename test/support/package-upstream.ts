@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -49,27 +49,28 @@ export async function startPackageUpstream(): Promise<PackageUpstream> {
   const asked: string[] = [];
   const digests = new Map<string, string>();
   const delays = new Map<string, () => Promise<void>>();
-  let server: Server;
-  let port = 0;
-
-  const switchOn = async (): Promise<void> => {
-    server = createServer(async (request, response) => {
-      const path = request.url ?? '';
-      asked.push(path);
-      for (const [text, until] of delays) if (path.includes(text)) await until();
-      const bytes = served.get(path);
-      if (bytes === undefined) response.writeHead(404).end();
-      else response.end(bytes);
-    });
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    port = (server.address() as AddressInfo).port;
+  let isOff = false;
+  const server = createServer(async (request, response) => {
+    const path = request.url ?? '';
+    asked.push(path);
+    for (const [text, until] of delays) if (path.includes(text)) await until();
+    const bytes = served.get(path);
+    if (bytes === undefined) response.writeHead(404).end();
+    else response.end(bytes);
+  });
+  server.on('connection', (socket) => {
+    if (isOff) socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  // It keeps its port: another program could have taken it before it is switched on again.
+  const switchOff = async (): Promise<void> => {
+    isOff = true;
+    server.closeAllConnections();
   };
-  await switchOn();
-  const switchOff = (): Promise<void> =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
+  const switchOn = async (): Promise<void> => {
+    isOff = false;
+  };
 
   const address = `http://127.0.0.1:${port}`;
   const commit = async (message: string): Promise<void> => {
@@ -145,7 +146,9 @@ export async function startPackageUpstream(): Promise<PackageUpstream> {
     switchOff,
     switchOn,
     remove: async () => {
-      if (server.listening) await switchOff();
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
       await rm(folder, { recursive: true, force: true });
     },
   };
