@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { bytes, heldBeforeLastByte, inTurn, status, truncated } from '../support/archive-upstream.ts';
-import { expectNothingKept, kept } from '../support/kept-archives.ts';
+import { expectNothingKept, holdRecords, kept } from '../support/kept-archives.ts';
 import { cachePath, hexOf, mirrorOf, sampleBytes } from '../support/mirror-fixture.ts';
 import { requestText } from '../support/raw-client.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -81,18 +81,12 @@ describe('many ask for one archive', () => {
     'what is verified is sent while it is still being kept, from one download: %s',
     async (_size, content) => {
       const fixture = await mirrorOf().package('hello.1', { archive: content }).forTest();
-      const { catalogue } = fixture.mirror;
-      const recordBlob = catalogue.recordBlob.bind(catalogue);
-      const recorded = Promise.withResolvers<void>();
-      vi.spyOn(catalogue, 'recordBlob').mockImplementation(async (...values) => {
-        await recorded.promise;
-        await recordBlob(...values);
-      });
+      const keep = holdRecords(fixture);
       const path = fixture.path('hello.1');
       for (const answer of await Promise.all([fixture.get(path), fixture.get(path)]))
         expect(answer.body.equals(content)).toBe(true);
       expect((await fixture.get(path)).body.equals(content)).toBe(true);
-      recorded.resolve();
+      keep();
       await fixture.mirror.archives.settled();
       expect((await fixture.get(path)).body.equals(content)).toBe(true);
       expect(fixture.upstream.requests('/archives/hello.1')).toBe(1);

@@ -1,8 +1,8 @@
 /** HOSTILE 5, 6 and 14, over real connections: whose sources are asked, and which bytes count as the archive. */
 import { createHash } from 'node:crypto';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bytes, heldBeforeLastByte, status, truncated } from '../support/archive-upstream.ts';
-import { expectNothingKept, kept } from '../support/kept-archives.ts';
+import { expectNothingKept, holdRecords, kept } from '../support/kept-archives.ts';
 import { cachePath, hexOf, mirrorOf, sampleBytes } from '../support/mirror-fixture.ts';
 import { TestClock } from '../support/test-clock.ts';
 
@@ -107,18 +107,12 @@ describe('sets of checksums that share a hash', () => {
     fixture.upstream.set('/true', bytes(BYTES));
     const held = heldBeforeLastByte(BYTES);
     fixture.upstream.set('/lie', held.answer);
-    const { catalogue } = fixture.mirror;
-    const recordBlob = catalogue.recordBlob.bind(catalogue);
-    const recorded = Promise.withResolvers<void>();
-    vi.spyOn(catalogue, 'recordBlob').mockImplementation(async (...values) => {
-      await recorded.promise;
-      await recordBlob(...values);
-    });
+    const keep = holdRecords(fixture);
     const lie = fixture.get(LIE_PATH);
     await fixture.upstream.asked('/lie');
     expect((await fixture.get(fixture.path('b-true.1', 'sha256'))).status).toBe(200);
     expect((await fixture.get(fixture.path('b-true.1', 'md5'))).status).toBe(200);
-    recorded.resolve();
+    keep();
     held.release();
     expect((await lie).status).toBe(404);
   });

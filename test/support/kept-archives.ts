@@ -1,7 +1,7 @@
-/** What a mirror of the fixture has kept of archives. */
+/** What a mirror of the fixture has kept of archives, and when. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { HASH_KINDS, type Sha256 } from '../../src/hashes.ts';
 import { hexOf, type MirrorFixture } from './mirror-fixture.ts';
 
@@ -21,4 +21,15 @@ export async function expectNothingKept(fixture: MirrorFixture, body: Uint8Array
   expect(await kept(fixture)).toEqual([]);
   for (const kind of HASH_KINDS)
     expect(await fixture.mirror.catalogue.blobsWith({ kind, hex: hexOf(kind, body) })).toEqual([]);
+}
+
+/** From now on verified archives stay on their way to the disk, until the result is called. */
+export function holdRecords({ mirror: { catalogue } }: MirrorFixture): () => void {
+  const recordBlob = catalogue.recordBlob.bind(catalogue);
+  const { promise: recorded, resolve } = Promise.withResolvers<void>();
+  vi.spyOn(catalogue, 'recordBlob').mockImplementation(async (...values) => {
+    await recorded;
+    await recordBlob(...values);
+  });
+  return resolve;
 }

