@@ -102,7 +102,7 @@ export const LIMITS = {
   /** Time that answers under way get to end in once the server is told to stop. */
   drain: timerDuration.default(30 * SECOND),
   /** Bytes of hot blobs kept in memory: what stays below 350 MiB beside all else while the real repository is synced. */
-  hot_blobs: byteCount.default(48 * MiB),
+  hot_blobs: byteCount.default(40 * MiB),
 } satisfies Readonly<Record<string, Bound>>;
 
 export type LimitName = keyof typeof LIMITS;

@@ -64,7 +64,7 @@ export default async function memory(bench: Bench): Promise<readonly Row[]> {
       ours: medianFigure(peaks),
       rounds,
       goal: atMost(LIMIT_MIB, 'value'),
-      note: '48 MiB of that are hot archives, which the load fills; processes of git are not counted',
+      note: '40 MiB of that are hot archives, which the load fills; processes of git are not counted',
     });
   }
   return rows;

@@ -13,10 +13,13 @@ const IN_MEMORY = '/dev/shm';
 export class Opam {
   readonly #bench: Bench;
   readonly #home: string;
+  readonly #core: number;
   #sources = 0;
 
-  constructor(bench: Bench) {
+  /** All that it starts runs on this core, the first of which is 0. */
+  constructor(bench: Bench, core: number) {
     this.#bench = bench;
+    this.#core = core;
     this.#home = existsSync(IN_MEMORY) ? mkdtempSync(join(IN_MEMORY, 'serai-bench-')) : bench.path('opam');
     mkdirSync(join(this.#home, 'tmp'), { recursive: true });
   }
@@ -34,15 +37,11 @@ export class Opam {
   /** The sources of each in turn, the client's own cache of downloads forgotten before. */
   async sources(ids: readonly string[]): Promise<Figure> {
     rmSync(join(this.#home, 'root', 'download-cache'), { recursive: true, force: true });
-    const total = { value: 0, cpu: 0, memory: 0 };
+    const total = { value: 0, memory: 0 };
     for (const id of ids) {
-      const {
-        value,
-        cpu = 0,
-        memory = 0,
-      } = await this.#run('source', id, `--dir=${join(this.#home, `source-${this.#sources++}`)}`);
+      const dir = join(this.#home, `source-${this.#sources++}`);
+      const { value, memory = 0 } = await this.#run('source', id, `--dir=${dir}`);
       total.value += value;
-      total.cpu += cpu;
       total.memory = Math.max(total.memory, memory);
     }
     return total;
@@ -52,7 +51,8 @@ export class Opam {
     rmSync(this.#home, { recursive: true, force: true });
   }
 
-  #run(...args: readonly string[]): Promise<Figure> {
+  /** Without CPU-seconds: those of a child are not told from what ends beside it. */
+  async #run(...args: readonly string[]): Promise<Pick<Figure, 'value' | 'memory'>> {
     const env = {
       PATH: process.env.PATH ?? '',
       HOME: this.#home,
@@ -62,6 +62,8 @@ export class Opam {
       OPAMYES: '1',
       OPAMCOLOR: 'never',
     };
-    return this.#bench.run('opam', args, { env, cwd: this.#bench.folder });
+    const pinned = ['--cpu-list', String(this.#core), 'opam', ...args];
+    const { value, memory } = await this.#bench.run('taskset', pinned, { env, cwd: this.#bench.folder });
+    return memory === undefined ? { value } : { value, memory };
   }
 }
