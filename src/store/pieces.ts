@@ -44,12 +44,14 @@ export class PieceTable {
   /** Lists that were read last, by what their columns hold: a piece never gets another row. */
   readonly #lists = new LRUCache<string, readonly string[]>({ max: LISTS_KEPT });
   readonly #save: Database.Statement<[Piece & PieceContent]>;
+  readonly #saveContent: Database.Statement<[Piece & PieceContent]>;
 
   constructor(database: Database.Database) {
     const from = 'FROM json_each(?) AS wanted JOIN piece ON piece.key = wanted.value';
     this.#places = database.prepare(`SELECT piece.key, blob, "offset", length, raw_length, crc32 ${from}`);
-    this.#listings = database.prepare(`SELECT piece.key, listing ${from}`);
-    this.#contents = database.prepare(`SELECT piece.key, listing, facts ${from}`);
+    const contentFrom = `${from} JOIN piece_content AS content ON content.piece = piece.id`;
+    this.#listings = database.prepare(`SELECT piece.key, content.listing ${contentFrom}`);
+    this.#contents = database.prepare(`SELECT piece.key, content.listing, content.facts ${contentFrom}`);
     this.#rows = database.prepare(
       `SELECT count(*) AS piece_count, json_group_array(piece.id ORDER BY wanted.key) AS piece_rows ${from}`,
     );
@@ -59,10 +61,14 @@ export class PieceTable {
     );
     this.#known = database.prepare('SELECT raw_length, crc32 FROM piece WHERE key = ?');
     this.#save = database.prepare(
-      `INSERT INTO piece (key, blob, "offset", length, raw_length, crc32, listing, facts)
-       VALUES (@key, @blob, @offset, @length, @rawLength, @crc32, @listing, @facts)
-       ON CONFLICT (key) DO UPDATE SET blob = excluded.blob, "offset" = excluded."offset",
-         length = excluded.length, listing = excluded.listing, facts = excluded.facts`,
+      `INSERT INTO piece (key, blob, "offset", length, raw_length, crc32)
+       VALUES (@key, @blob, @offset, @length, @rawLength, @crc32)
+       ON CONFLICT (key) DO UPDATE SET blob = excluded.blob, "offset" = excluded."offset", length = excluded.length`,
+    );
+    this.#saveContent = database.prepare(
+      `INSERT INTO piece_content (piece, listing, facts)
+       SELECT piece.id, @listing, @facts FROM piece WHERE piece.key = @key
+       ON CONFLICT (piece) DO UPDATE SET listing = excluded.listing, facts = excluded.facts`,
     );
   }
 
@@ -94,6 +100,7 @@ export class PieceTable {
       throw new SeraiError('internal', `the piece ${piece.key} is published again with other bytes`);
     }
     this.#save.run(piece);
+    this.#saveContent.run(piece);
   }
 
   /**

@@ -133,7 +133,7 @@ test('facts that the catalogue cannot give back are found anew', async () => {
   const { mirror, upstream, index } = await published();
   await mirror.close();
   const database = new Database(join(mirror.config.data, 'catalogue.sqlite'));
-  database.prepare("UPDATE piece SET facts = 'spoilt' WHERE id % 2 = 0").run();
+  database.prepare("UPDATE piece_content SET facts = 'spoilt' WHERE piece % 2 = 0").run();
   database.close();
   await mirror.restart();
   upstream.serveIndex({ ...FILES, version: '2' });

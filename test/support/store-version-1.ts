@@ -1,6 +1,7 @@
 /** A catalogue as the first released version left it: what that version wrote, row by row. */
 import Database from 'better-sqlite3';
-import { MIGRATIONS, migrate } from '../../src/store/migrations.ts';
+import { MIGRATIONS } from '../../src/store/migration-steps.ts';
+import { migrate } from '../../src/store/migrations.ts';
 
 /** SHA-256 of the step that was released with version 1, which is never changed. */
 export const VERSION_1_STEP = '25982f3220fd726bd103d6228f0ecbe8e74e9814bf6237949f019ab639f48ea2';
