@@ -12,7 +12,7 @@ import type { SignedSource } from '../../verify/dialect.ts';
 import { type SignedSources, storedSignedSources } from '../archives/signed-archives.ts';
 import { digestOf } from '../digest.ts';
 import { decodeContent, type FileFacts } from '../index/file-facts.ts';
-import { type PieceSource, type PiecesTree, readPiecesTree } from '../index/pieces-tree.ts';
+import { type PieceSource, type PiecesTree, pieceReader, readPiecesTree } from '../index/pieces-tree.ts';
 import { filesByVersion, packageNameOf } from '../index/version-files.ts';
 import { decodeAcceptedState } from '../policy/accepted-state.ts';
 import type { RuledVersion } from '../policy/derivation.ts';
@@ -145,7 +145,7 @@ async function servedTree(
       `a piece of the source ${name} is not in the catalogue; sync it anew`,
     );
   });
-  return readPiecesTree(listed, source);
+  return readPiecesTree(listed, pieceReader(source));
 }
 
 /**

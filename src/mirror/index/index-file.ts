@@ -8,7 +8,7 @@ import type { BlobKeepers } from '../archives/damaged-blobs.ts';
 import { encodeContent, type FileFacts, listingOf, PATH_AT } from './file-facts.ts';
 import { deflatePiece, GZIP_HEADER, gzipTrailer } from './gzip.ts';
 import type { PlannedPiece } from './index-plan.ts';
-import { readPieces } from './piece-bytes.ts';
+import { readPieces, wholeBlobs } from './piece-bytes.ts';
 import { pieceKey } from './pieces.ts';
 import { sha256Of } from './snapshot-id.ts';
 import type { ListedPiece } from './standing-tree.ts';
@@ -74,7 +74,7 @@ export async function storeIndex(
   const known = new Map(distinct.flatMap((piece) => ('stored' in piece ? [[piece.key, piece.stored]] : [])));
   const others = await stored.find(keys.filter((key) => !parts.has(key) && !known.has(key)));
   const places = keys.flatMap((key) => known.get(key) ?? others.get(key)?.stored ?? []);
-  for (const [index, bytes] of (await readPieces(blobs, places)).entries()) {
+  for (const [index, bytes] of (await readPieces(stored, places)).entries()) {
     const piece = places[index];
     if (piece !== undefined) parts.set(piece.key, { piece, bytes });
   }
@@ -118,7 +118,7 @@ async function putPieces(
 
 /** The index's parts in order: header, pieces, trailer. Throws `store-corrupt` when a piece is gone. */
 export async function readIndex(pieces: readonly Piece[], blobs: Blobs): Promise<Buffer[]> {
-  return framed(pieces, await readPieces(blobs, pieces));
+  return framed(pieces, await readPieces(wholeBlobs(blobs), pieces));
 }
 
 function framed(pieces: readonly Piece[], bytes: readonly Buffer[]): Buffer[] {

@@ -1,6 +1,6 @@
 /**
- * Reading the deflated bytes of pieces back from the blobs that hold them. A blob is hashed whole each time,
- * so that a bit that flipped on the disk is neither served nor built into the next index (HOSTILE 25).
+ * Reading the deflated bytes of pieces back from the blobs that hold them. A blob is hashed whole before any of its bytes
+ * is used, so that a bit that flipped on the disk is neither served nor built into the next index (HOSTILE 25).
  */
 import { hash } from 'node:crypto';
 import { SeraiError } from '../../errors.ts';
@@ -8,9 +8,25 @@ import type { Sha256 } from '../../hashes.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { PiecePlace } from '../../store/catalogue.ts';
 
+export interface WholeBlobs {
+  /** All bytes of a blob, measured. Throws `store-corrupt` when it is gone or damaged. */
+  whole(id: Sha256): Promise<Buffer>;
+}
+
+/** Each read and measured whenever it is asked for. */
+export function wholeBlobs(blobs: Pick<Blobs, 'open'>): WholeBlobs {
+  return {
+    async whole(id) {
+      const bytes = await readMeasured(blobs, id);
+      if (typeof bytes === 'string') throw corrupt(`blob ${id} is ${bytes}`);
+      return bytes;
+    },
+  };
+}
+
 /** The bytes of each piece, in the order given. Throws `store-corrupt` when a blob is gone or damaged. */
 export async function readPieces(
-  blobs: Blobs,
+  blobs: WholeBlobs,
   pieces: readonly Pick<PiecePlace, 'blob' | 'offset' | 'length'>[],
 ): Promise<Buffer[]> {
   const indexesByBlob = new Map<Sha256, number[]>();
@@ -21,7 +37,7 @@ export async function readPieces(
   }
   const bytes: Buffer[] = new Array(pieces.length);
   for (const [id, indexes] of indexesByBlob) {
-    const whole = await readWhole(blobs, id);
+    const whole = await blobs.whole(id);
     const used = indexes.reduce((sum, index) => sum + (pieces[index]?.length ?? 0), 0);
     for (const index of indexes) {
       const { offset = 0, length = 0 } = pieces[index] ?? {};
@@ -35,9 +51,13 @@ export async function readPieces(
   return bytes;
 }
 
-async function readWhole(blobs: Blobs, id: Sha256): Promise<Buffer> {
+/** All bytes of a blob, or why they are not what they should be. */
+export async function readMeasured(
+  blobs: Pick<Blobs, 'open'>,
+  id: Sha256,
+): Promise<Buffer | 'gone' | 'damaged'> {
   const handle = await blobs.open(id);
-  if (handle === undefined) throw corrupt(`blob ${id} is gone`);
+  if (handle === undefined) return 'gone';
   try {
     const buffer = Buffer.allocUnsafeSlow(handle.size);
     let filled = 0;
@@ -46,8 +66,7 @@ async function readWhole(blobs: Blobs, id: Sha256): Promise<Buffer> {
       if (count === 0) break;
       filled += count;
     }
-    if (hash('sha256', buffer.subarray(0, filled), 'hex') !== id) throw corrupt(`blob ${id} is damaged`);
-    return buffer;
+    return hash('sha256', buffer.subarray(0, filled), 'hex') === id ? buffer : 'damaged';
   } finally {
     await handle.close();
   }

@@ -5,7 +5,7 @@ import type { Tree, TreeFile } from '../../opam/tree.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Catalogue, Piece } from '../../store/catalogue.ts';
 import { decodeContent, type FileFacts } from './file-facts.ts';
-import { readPieces } from './piece-bytes.ts';
+import { readPieces, type WholeBlobs, wholeBlobs } from './piece-bytes.ts';
 import type { PieceFiles } from './standing-tree.ts';
 import { entryLength } from './tar-writer.ts';
 
@@ -21,7 +21,21 @@ export interface PiecesTree extends Tree {
 
 export interface PieceSource {
   readonly catalogue: Pick<Catalogue, 'pieces' | 'contents'>;
-  readonly blobs: Blobs;
+  readonly blobs: Pick<Blobs, 'open'>;
+}
+
+/** Where pieces lie, and the bytes that are there. */
+export interface PieceReader extends WholeBlobs {
+  /** Those of the keys that are known. */
+  pieces(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>>;
+}
+
+/** Looks each time in the store. */
+export function pieceReader({
+  catalogue,
+  blobs,
+}: Pick<PieceSource, 'blobs'> & { readonly catalogue: Pick<Catalogue, 'pieces'> }): PieceReader {
+  return { ...wholeBlobs(blobs), pieces: (keys) => catalogue.pieces(keys) };
 }
 
 interface Place {
@@ -38,14 +52,11 @@ export async function loadPiecesTree(keys: readonly string[], source: PieceSourc
     const content = contents.get(key);
     return content === undefined ? [] : [{ key, files: decodeContent(content) }];
   });
-  return readPiecesTree(listed, source);
+  return readPiecesTree(listed, pieceReader(source));
 }
 
 /** The tree of pieces whose files are known; where their bytes are is looked up when they are read. */
-export function readPiecesTree(
-  pieces: readonly PieceFiles[],
-  { catalogue, blobs }: Pick<PieceSource, 'blobs'> & { readonly catalogue: Pick<Catalogue, 'pieces'> },
-): PiecesTree {
+export function readPiecesTree(pieces: readonly PieceFiles[], reader: PieceReader): PiecesTree {
   const files = new Map<string, TreeFile>();
   const facts = new Map<string, FileFacts>();
   const pieceOf = new Map<string, PieceFiles>();
@@ -63,9 +74,9 @@ export function readPiecesTree(
     async *read(paths) {
       for (const group of groupsOf(placesOf(paths, pieceOf))) {
         const keys = [...new Set(group.map(({ place }) => place.key))];
-        const found = await catalogue.pieces(keys);
+        const found = await reader.pieces(keys);
         const wanted = keys.flatMap((key) => found.get(key) ?? []);
-        const bytes = await readPieces(blobs, wanted);
+        const bytes = await readPieces(reader, wanted);
         const deflated = new Map(wanted.map((piece, index) => [piece.key, bytes[index]]));
         let open: { readonly key: string; readonly raw: Buffer } | undefined;
         for (const { path, place } of group) {

@@ -3,7 +3,7 @@ import { type PackageId, packageIdOfPath } from '../../opam/package-id.ts';
 import type { Catalogue, Piece } from '../../store/catalogue.ts';
 import { decodeContent, type FileFacts, readListing } from './file-facts.ts';
 import { type DeflatedPiece, Deflations, GZIP_HEADER, gzipTrailer } from './gzip.ts';
-import { type PieceSource, readPiecesTree } from './pieces-tree.ts';
+import { type PieceSource, pieceReader, readPiecesTree } from './pieces-tree.ts';
 import type { PieceFiles } from './standing-tree.ts';
 import { entryLength, TAR_END, writeEntry } from './tar-writer.ts';
 
@@ -71,7 +71,7 @@ async function makeAnew(
   const all = [...concerned.values()];
   const tree = readPiecesTree(
     all.map(({ whole }) => whole),
-    source,
+    pieceReader(source),
   );
   const contents = tree.read(all.flatMap(({ kept }) => kept.map(({ path }) => path)))[Symbol.asyncIterator]();
   const deflations = new Deflations();

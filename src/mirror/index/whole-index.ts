@@ -7,7 +7,7 @@ import { SeraiError } from '../../errors.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { PiecePlace, SnapshotHead } from '../../store/catalogue.ts';
 import { GZIP_HEADER, gzipTrailer } from './gzip.ts';
-import { readPieces } from './piece-bytes.ts';
+import { readPieces, wholeBlobs } from './piece-bytes.ts';
 import { TAR_END } from './tar-writer.ts';
 
 /** Bytes that are read and hashed before others have their turn: less than a millisecond. */
@@ -50,7 +50,7 @@ export async function readWholeIndex(
   filled += trailer.copy(index, filled);
   if (filled === size && hash.update(trailer).digest('hex') === sha256) return index;
   // Which blob it is, is worth to know.
-  await readPieces(blobs, places);
+  await readPieces(wholeBlobs(blobs), places);
   throw new SeraiError(
     'store-corrupt',
     `the stored index of snapshot ${id} does not have the hash it was published with`,

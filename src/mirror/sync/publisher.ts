@@ -143,7 +143,7 @@ export class Publisher {
     const { catalogue, repository, limits } = this.#options;
     const { rules, now } = input;
     const fresh = new Set(input.fresh.map(({ path }) => path));
-    const read = joinReads(fresh, input.read, readFrom(this.#options, last.accepted));
+    const read = joinReads(fresh, input.read, readFrom(stored, last.accepted));
     const plan = await planIndex({
       standing: last.accepted,
       fresh: input.fresh,
@@ -173,7 +173,7 @@ export class Publisher {
       gone: concerned.gone,
       derivation,
       read,
-      keepers: this.#options,
+      catalogue,
       stored,
       limits,
     });

@@ -2,11 +2,11 @@
 import type { Limits } from '../../limits.ts';
 import { packageIdOfPath, showPackageId } from '../../opam/package-id.ts';
 import type { Tree, TreeFile } from '../../opam/tree.ts';
-import type { BlobKeepers } from '../archives/damaged-blobs.ts';
+import type { Catalogue } from '../../store/catalogue.ts';
 import { type FileFacts, sameBytes } from '../index/file-facts.ts';
 import { type IndexPlan, type PieceBytes, type PlanCounts, planIndex } from '../index/index-plan.ts';
 import { joinReads } from '../index/joined-reads.ts';
-import { readPiecesTree } from '../index/pieces-tree.ts';
+import { type PieceReader, readPiecesTree } from '../index/pieces-tree.ts';
 import type { StandingTree } from '../index/standing-tree.ts';
 import type { StoredPieces } from '../index/stored-pieces.ts';
 import { folderOf } from '../index/version-files.ts';
@@ -24,14 +24,14 @@ export interface ServedPlanInput {
   readonly derivation: Derivation;
   /** Reads files of the accepted tree. */
   readonly read: Tree['read'];
-  readonly keepers: BlobKeepers;
+  readonly catalogue: Catalogue;
   readonly stored: StoredPieces;
   readonly limits: Limits;
 }
 
 /** The accepted plan itself where nothing is left out and nothing edited. */
 export async function planServed(input: ServedPlanInput): Promise<IndexPlan> {
-  const { last, plan, concerned, derivation, read, keepers, stored, limits } = input;
+  const { last, plan, concerned, derivation, read, catalogue, stored, limits } = input;
   const { edits, leftOut } = derivation;
   const wasSame = isSameTree(last.accepted.pieces, last.served.pieces);
   if (wasSame && edits.size === 0 && leftOut.size === 0) return plan;
@@ -46,10 +46,10 @@ export async function planServed(input: ServedPlanInput): Promise<IndexPlan> {
     read: joinReads(
       new Set(fresh.map(({ path }) => path)),
       readDerived(read, edits, limits),
-      readFrom(keepers, standing),
+      readFrom(stored, standing),
     ),
     known: unedited,
-    catalogue: keepers.catalogue,
+    catalogue,
     limits,
     ready: async (keys) => {
       const missing = keys.filter((key) => !made.has(key) && !last.lost.has(key));
@@ -95,7 +95,7 @@ function isLeftOut(path: string, leftOut: ReadonlySet<string>): boolean {
 }
 
 /** Reads files that stand, from the pieces of the tree that have them. */
-export function readFrom(keepers: BlobKeepers, tree: StandingTree): Tree['read'] {
+export function readFrom(stored: PieceReader, tree: StandingTree): Tree['read'] {
   return async function* (wanted) {
     const paths = [...wanted];
     const indexes = [...new Set(paths.map((path) => tree.pieceAt(path)))].sort((a, b) => a - b);
@@ -104,7 +104,7 @@ export function readFrom(keepers: BlobKeepers, tree: StandingTree): Tree['read']
       key: tree.pieces[index]?.key ?? '',
       files: tree.filesIn(index),
     }));
-    yield* readPiecesTree(pieces, keepers).read(paths);
+    yield* readPiecesTree(pieces, stored).read(paths);
   };
 }
 

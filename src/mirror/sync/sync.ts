@@ -225,7 +225,7 @@ export class RepositorySync {
         previous:
           last.state === undefined
             ? undefined
-            : { tree: last.accepted, read: readFrom(this.#options, last.accepted), state: last.state },
+            : { tree: last.accepted, read: readFrom(stored, last.accepted), state: last.state },
         policy: rules.changes,
         keepRemoved: rules.keepRemoved,
         released: rules.released,
