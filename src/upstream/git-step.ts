@@ -5,17 +5,17 @@
  * longer than everything else.
  */
 import { compareBytewise, type Tree, type TreeFile } from '../opam/tree.ts';
+import { compareFolders, type Files, type TreeObject } from './git-folders.ts';
 import { checkObjectId } from './git-id.ts';
 import type { ObjectReader } from './git-objects.ts';
-import { gitTree, requireRegular, TREE_ROOTS } from './git-tree.ts';
-import { type GitTreeEntry, parseTreeObject, TREE_MODE } from './git-tree-object.ts';
+import { gitTree, requireRegular } from './git-tree.ts';
+import { type GitTreeEntry, TREE_MODE } from './git-tree-object.ts';
 import {
   checkPath,
   exceeded,
   isTreePath,
   refused,
   refusedKind,
-  showPath,
   TreeBudget,
   type TreeLimits,
 } from './tree-rules.ts';
@@ -63,8 +63,6 @@ interface Differing {
   /** Inside of a folder that is looked at as a whole. */
   readonly whole: boolean;
 }
-
-type Files = Map<string, GitTreeEntry>;
 
 /**
  * Undefined when `from` is not there, or more changed than is worth reading piece by piece. Throws as readGitTree does
@@ -142,9 +140,8 @@ class Walk {
     if (trees === undefined) return undefined;
     const below: Differing[] = [];
     for (const { folder, before, after, whole } of folders) {
-      const was = entriesIn(trees, before, folder);
-      const is = entriesIn(trees, after, folder);
-      if (after !== undefined) refuseFoldedNames(folder, was, is);
+      const [old, now] = [treeAt(trees, before), treeAt(trees, after)];
+      const { was, is } = compareFolders(folder, old, now, whole);
       for (const name of new Set([...was.keys(), ...is.keys()]))
         this.#compare(folder + name, was.get(name), is.get(name), whole, below);
     }
@@ -185,28 +182,9 @@ class Walk {
   }
 }
 
-function entriesIn(
-  trees: ReadonlyMap<string, readonly GitTreeEntry[]>,
-  oid: string | undefined,
-  folder: string,
-): Files {
-  const entries = oid === undefined ? [] : (trees.get(oid) ?? []);
-  // Of the top only what a repository is made of is looked at, as everywhere (git-tree.ts).
-  const ours = folder === '' ? entries.filter(({ name }) => TREE_ROOTS.includes(name)) : entries;
-  return new Map(ours.map((entry) => [entry.name, entry]));
-}
-
-/** Names that differ only in case, of which one is new (tree-rules.ts). */
-function refuseFoldedNames(folder: string, was: Files, is: Files): void {
-  // For developers' keys the signed dialect has a rule of its own.
-  if (folder === 'keys/dev/' || [...is.keys()].every((name) => was.has(name))) return;
-  const folded = new Map<string, string>();
-  for (const name of is.keys()) {
-    const other = folded.get(name.toLowerCase());
-    if (other !== undefined)
-      throw refused(folder + name, `differs only in case from ${showPath(folder + other)}`);
-    folded.set(name.toLowerCase(), name);
-  }
+function treeAt(trees: ReadonlyMap<string, Uint8Array>, oid: string | undefined): TreeObject {
+  const bytes = oid === undefined ? undefined : trees.get(oid);
+  return { bytes: bytes ?? new Uint8Array(0), idBytes: (oid?.length ?? 0) / 2 };
 }
 
 /** The id of a commit's tree; undefined when the commit is not there. */
@@ -224,18 +202,18 @@ async function treeOf(commit: string, reader: ObjectReader): Promise<string | un
 async function readTrees(
   oids: readonly string[],
   reader: ObjectReader,
-): Promise<ReadonlyMap<string, readonly GitTreeEntry[]> | undefined> {
+): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
   const infos = await reader.infos(oids);
   const known = infos.flatMap((info, index) => {
     const oid = oids[index] ?? '';
     return info?.type === 'tree' && info.size <= TREE_BYTES ? [{ oid, size: info.size }] : [];
   });
   if (known.length < oids.length) return undefined;
-  const trees = new Map<string, readonly GitTreeEntry[]>();
+  const trees = new Map<string, Uint8Array>();
   let index = 0;
   for await (const { bytes } of reader.objects(known)) {
     const { oid = '' } = known[index++] ?? {};
-    trees.set(oid, parseTreeObject(bytes, oid.length / 2));
+    trees.set(oid, bytes);
   }
   return trees;
 }

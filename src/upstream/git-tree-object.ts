@@ -15,19 +15,89 @@ const BLANK = 0x20;
 
 /** The entries in their order. `idBytes` is 20 for SHA-1, 32 for SHA-256. Throws `store-corrupt` for anything else. */
 export function parseTreeObject(bytes: Uint8Array, idBytes: number): GitTreeEntry[] {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const entries: GitTreeEntry[] = [];
-  for (let at = 0; at < buffer.length; ) {
-    const blank = buffer.indexOf(BLANK, at);
-    const end = buffer.indexOf(0, blank + 1);
-    if (blank === -1 || end === -1 || end + 1 + idBytes > buffer.length)
-      throw new SeraiError('store-corrupt', 'a tree object of git ends in the middle of an entry');
-    entries.push({
-      mode: buffer.toString('latin1', at, blank),
-      name: buffer.toString('latin1', blank + 1, end),
-      oid: buffer.toString('hex', end + 1, end + 1 + idBytes),
-    });
-    at = end + 1 + idBytes;
-  }
+  takeRest(bufferOf(bytes), 0, idBytes, entries);
   return entries;
+}
+
+/**
+ * The entries of each that the other does not have just so. Those that both have are compared as they are stored: to take
+ * all of `packages/` apart, twice, took ten times as long. Throws as `parseTreeObject` does.
+ */
+export function differingEntries(
+  before: Uint8Array,
+  after: Uint8Array,
+  idBytes: number,
+): { readonly before: readonly GitTreeEntry[]; readonly after: readonly GitTreeEntry[] } {
+  const [old, now] = [bufferOf(before), bufferOf(after)];
+  const was: GitTreeEntry[] = [];
+  const is: GitTreeEntry[] = [];
+  let atOld = 0;
+  let atNow = 0;
+  while (atOld < old.length && atNow < now.length) {
+    const oldEnd = endOf(old, atOld, idBytes);
+    const nowEnd = endOf(now, atNow, idBytes);
+    const isSame = oldEnd - atOld === nowEnd - atNow && now.compare(old, atOld, oldEnd, atNow, nowEnd) === 0;
+    const [one, other] = isSame
+      ? []
+      : [entryIn(old, atOld, oldEnd, idBytes), entryIn(now, atNow, nowEnd, idBytes)];
+    // Both are sorted; where one is not, more seems to differ than does, and never less.
+    const order = one === undefined || other === undefined ? 0 : compareEntries(one, other);
+    if (order <= 0) {
+      if (one !== undefined) was.push(one);
+      atOld = oldEnd;
+    }
+    if (order >= 0) {
+      if (other !== undefined) is.push(other);
+      atNow = nowEnd;
+    }
+  }
+  takeRest(old, atOld, idBytes, was);
+  takeRest(now, atNow, idBytes, is);
+  return { before: was, after: is };
+}
+
+function takeRest(buffer: Buffer, from: number, idBytes: number, entries: GitTreeEntry[]): void {
+  for (let at = from; at < buffer.length; ) {
+    const end = endOf(buffer, at, idBytes);
+    entries.push(entryIn(buffer, at, end, idBytes));
+    at = end;
+  }
+}
+
+/** Where the entry ends that begins at `at`. */
+function endOf(buffer: Buffer, at: number, idBytes: number): number {
+  const zero = buffer.indexOf(0, at);
+  const end = zero + 1 + idBytes;
+  if (zero === -1 || end > buffer.length) throw cutShort();
+  return end;
+}
+
+function entryIn(buffer: Buffer, at: number, end: number, idBytes: number): GitTreeEntry {
+  const zero = end - idBytes - 1;
+  const blank = buffer.indexOf(BLANK, at);
+  if (blank === -1 || blank > zero) throw cutShort();
+  return {
+    mode: buffer.toString('latin1', at, blank),
+    name: buffer.toString('latin1', blank + 1, zero),
+    oid: buffer.toString('hex', zero + 1, end),
+  };
+}
+
+/** As git sorts them: a folder as if its name ended in a slash. */
+function compareEntries(a: GitTreeEntry, b: GitTreeEntry): number {
+  const [left, right] = [sortedAs(a), sortedAs(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function sortedAs({ name, mode }: GitTreeEntry): string {
+  return mode === TREE_MODE ? `${name}/` : name;
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function cutShort(): SeraiError {
+  return new SeraiError('store-corrupt', 'a tree object of git ends in the middle of an entry');
 }
