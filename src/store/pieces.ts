@@ -1,12 +1,12 @@
 /** The pieces of compressed index that trees share, and a tree's list of them. */
 import type Database from 'better-sqlite3';
-import { LRUCache } from 'lru-cache';
 import { SeraiError } from '../errors.ts';
 import type { Piece, PieceContent, PiecePlace } from './catalogue.ts';
-import { integerIn, integersIn, type Row, sha256In, textIn, textListIn } from './rows.ts';
+import { integerIn, integersIn, type Row, sha256In, textIn } from './rows.ts';
 
-/** Of present trees and a few past ones. */
-const LISTS_KEPT = 8;
+/** Keys that are kept by their rows, 10 MB of memory: of the present trees of many repositories and of past ones. */
+const KEYS_KEPT = 65_536;
+
 /** Where each piece of a snapshot lies; a row for each. */
 export const PIECE_PLACES = `
   SELECT piece.blob, piece."offset", piece.length, piece.raw_length, piece.crc32
@@ -39,14 +39,16 @@ export class PieceTable {
   readonly #listings: Database.Statement<[string], Row>;
   readonly #contents: Database.Statement<[string], Row>;
   readonly #rows: Database.Statement<[string], Row>;
-  readonly #keys: Database.Statement<[string], Row>;
+  readonly #keys: Database.Statement<[rows: string], Row>;
   readonly #known: Database.Statement<[string], Row>;
-  /** Lists that were read last, by what their columns hold: a piece never gets another row. */
-  readonly #lists = new LRUCache<string, readonly string[]>({ max: LISTS_KEPT });
+  /** By row. A piece never gets another row, and one list has nearly all pieces of the next. */
+  readonly #keyAt = new Map<number, string>();
+  readonly #keysKept: number;
   readonly #save: Database.Statement<[Piece & PieceContent]>;
   readonly #saveContent: Database.Statement<[Piece & PieceContent]>;
 
-  constructor(database: Database.Database) {
+  constructor(database: Database.Database, keysKept: number = KEYS_KEPT) {
+    this.#keysKept = keysKept;
     const from = 'FROM json_each(?) AS wanted JOIN piece ON piece.key = wanted.value';
     this.#places = database.prepare(`SELECT piece.key, blob, "offset", length, raw_length, crc32 ${from}`);
     const contentFrom = `${from} JOIN piece_content AS content ON content.piece = piece.id`;
@@ -56,8 +58,7 @@ export class PieceTable {
       `SELECT count(*) AS piece_count, json_group_array(piece.id ORDER BY wanted.key) AS piece_rows ${from}`,
     );
     this.#keys = database.prepare(
-      `SELECT json_group_array(piece.key ORDER BY item.key) AS piece_keys
-       FROM json_each(?) AS item JOIN piece ON piece.id = item.value`,
+      'SELECT piece.id, piece.key FROM json_each(?) AS item JOIN piece ON piece.id = item.value',
     );
     this.#known = database.prepare('SELECT raw_length, crc32 FROM piece WHERE key = ?');
     this.#save = database.prepare(
@@ -108,14 +109,23 @@ export class PieceTable {
    * a tenth of what their keys would. `owner` is for people. Throws `store-corrupt` when a piece is not there any more.
    */
   listIn(row: Row, owner: string): readonly string[] {
-    const text = textIn(row, 'pieces');
-    const known = this.#lists.get(text);
-    if (known !== undefined) return known;
-    const count = integersIn(row, 'pieces').length;
-    const keys = textListIn(this.#keys.get(text) ?? {}, 'piece_keys');
-    if (keys.length !== count) throw missing(owner);
-    this.#lists.set(text, keys);
-    return keys;
+    const rows = integersIn(row, 'pieces');
+    const unknown = rows.filter((at) => !this.#keyAt.has(at));
+    if (unknown.length > 0) this.#learnKeys(unknown, rows);
+    return rows.map((at) => {
+      const key = this.#keyAt.get(at);
+      if (key === undefined) throw missing(owner);
+      return key;
+    });
+  }
+
+  /** What was known before goes when it becomes too much, but not what is asked for. */
+  #learnKeys(unknown: readonly number[], wanted: readonly number[]): void {
+    const isTooMuch = this.#keyAt.size + unknown.length > this.#keysKept;
+    if (isTooMuch) this.#keyAt.clear();
+    const asked = isTooMuch ? wanted : unknown;
+    for (const found of this.#keys.all(JSON.stringify(asked)))
+      this.#keyAt.set(integerIn(found, 'id'), textIn(found, 'key'));
   }
 
   /** What a column `pieces` keeps of a list; throws `internal` for a piece that nobody saved. */
