@@ -30,7 +30,7 @@ export interface GitFetchRequest {
   readonly accepted?: string | undefined;
   /** Without `tags`: the upstream's commit that needs nothing more to be done when it is still the same; asked for after the upstream's refs. */
   readonly known?: (() => Promise<string | undefined>) | undefined;
-  /** Called before something is brought; the store is there then. */
+  /** Called once git brings something; the store is there then. */
   readonly bringing?: (() => void) | undefined;
   /** Fetch `signed-snapshot` and `rm/<commit>` too. Default: false. */
   readonly tags?: boolean;
@@ -128,9 +128,11 @@ class Fetch {
     if (snapshot !== undefined) base.set(`${FETCHED_TAGS}signed-snapshot`, snapshot.oid);
     let wanted = new Map([...base, ...(await this.#meaningfulTags(advertised))]);
     if (mayBeHere && (await this.#isInPlace(wanted)) && (await this.#isDeepEnough(advertised))) return;
-    this.#request.bringing?.();
-    for (const depth of this.#depths()) {
-      await this.#fetch(wanted, depth, budget);
+    for (const [index, depth] of this.#depths().entries()) {
+      const fetching = this.#fetch(wanted, depth, budget);
+      // Git is under way by now.
+      if (index === 0) this.#request.bringing?.();
+      await fetching;
       const known = wanted.size;
       wanted = new Map([...base, ...(await this.#meaningfulTags(advertised))]);
       if (wanted.size > known) await this.#fetch(wanted, depth, budget);
