@@ -4,76 +4,22 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config.ts';
 import { reasonOf, SeraiError } from '../../errors.ts';
-import type { Limits } from '../../limits.ts';
 import { field, stringOf } from '../../opam/fields.ts';
-import { packageIdOfPath } from '../../opam/package-id.ts';
 import { parseOpamFile } from '../../opam/parser.ts';
 import { readFile, type Tree } from '../../opam/tree.ts';
-import type { Catalogue, FirstSeen } from '../../store/catalogue.ts';
-import type { AddressRules } from '../../upstream/address-guard.ts';
+import type { Catalogue } from '../../store/catalogue.ts';
 import type { Fetcher } from '../../upstream/fetcher.ts';
 import { readFolderTree } from '../../upstream/folder-tree.ts';
 import { fetchGit, type GitFetchRequest, type GitFetchResult } from '../../upstream/git-fetch.ts';
 import { type GitRepository, openFetchedRepository } from '../../upstream/git-repository.ts';
-import { sizeOf, type TreeSize } from '../../upstream/git-step.ts';
 import { FETCHED_TAGS } from '../../upstream/git-store.ts';
 import { fetchHttpIndex } from '../../upstream/http-index.ts';
 import { ROOT_PATH } from '../../verify/signed/root-file.ts';
 import { SNAPSHOT_TAG } from '../../verify/signed/tag-messages.ts';
-import type { SignedSources } from '../archives/signed-archives.ts';
-import type { FileFacts } from '../index/file-facts.ts';
-import type { RuledVersion } from '../policy/derivation.ts';
-import { misplacedFolder } from '../policy/misplaced.ts';
-import type { KnownStep } from '../policy/offer.ts';
+import type { CandidateRequest, FetchedCandidate } from './candidate.ts';
 import { tagOf } from './git-candidate.ts';
 import { openRepository } from './open-tree.ts';
-
-export interface CandidateRequest {
-  readonly upstream: string;
-  /** Of the mirror's data. */
-  readonly folder: string;
-  /** The bare repository of a git upstream. */
-  readonly gitDir: string;
-  readonly fetcher: Fetcher;
-  readonly limits: Limits;
-  readonly addresses: AddressRules;
-  /** What the last accepted candidate left, where that counts: found while a git upstream is asked for its refs. */
-  readonly last?: Promise<LastCandidate | undefined>;
-  /** With a git upstream: bring the signed tags, and the history from the commit that was accepted last. */
-  readonly signed?: { readonly accepted?: string | undefined } | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface LastCandidate {
-  readonly validator: string;
-  /** Of its tree, where that was told. */
-  readonly size?: TreeSize | undefined;
-}
-
-export interface ChangedCandidate {
-  readonly kind: 'changed';
-  readonly tree: Tree;
-  /** Where the upstream is git; the repository is open as long as the tree is. */
-  readonly git?: { readonly commit: string; readonly repository: GitRepository };
-  /** Where it is known what changed since the candidate that was accepted last: the tree is that alone. */
-  readonly step?: KnownStep;
-  /** Makes the next request conditional once this candidate was accepted. */
-  readonly validator?: string;
-  /** Of the upstream's whole tree. */
-  readonly size?: TreeSize;
-  /** Facts of its files, by path, where they are known already: of an overlay. */
-  readonly facts?: ReadonlyMap<string, FileFacts>;
-  /** Versions that it does not have because they are held where it comes from. */
-  readonly held?: readonly RuledVersion[];
-  /** When this mirror first saw a version where it comes from. */
-  readonly firstSeen?: (version: string) => FirstSeen | undefined;
-  /** What must be said loudly of where it comes from. */
-  readonly warnings?: readonly string[];
-  /** What the signers stand for, where that is known already. */
-  readonly signed?: SignedSources;
-}
-
-export type FetchedCandidate = { readonly kind: 'unchanged' } | ChangedCandidate;
+import { closing, unsignedCandidate } from './unsigned-candidate.ts';
 
 export interface RequestSource {
   readonly config: Config;
@@ -154,44 +100,6 @@ async function fetchGitCandidate(request: CandidateRequest): Promise<FetchedCand
     await repository.close();
     throw error;
   }
-}
-
-/** The tree, with which the repository is closed. */
-function closing(tree: Tree, repository: GitRepository): Tree {
-  return { files: tree.files, read: (paths) => tree.read(paths), close: () => repository.close() };
-}
-
-/** Nobody signs its history, so that of what was accepted before only the difference counts. */
-async function unsignedCandidate(
-  repository: GitRepository,
-  head: string,
-  { validator, size: sizeBefore }: Partial<LastCandidate> = {},
-): Promise<ChangedCandidate> {
-  const common = { kind: 'changed', validator: head, git: { commit: head, repository } } as const;
-  const step =
-    validator === undefined || sizeBefore === undefined
-      ? undefined
-      : await repository.step({ from: validator, to: head, sizeBefore, isWhole: isVersionFolder });
-  if (step === undefined || step.changed.some((path) => misplacedFolder(path) !== undefined)) {
-    const tree = await repository.tree(head);
-    return { ...common, tree: closing(tree, repository), size: sizeOf(tree) };
-  }
-  const known = {
-    versions: new Set(Array.from(step.folders, versionOf)),
-    offeredBefore: new Set(Array.from(step.foldersBefore, versionOf)),
-    others: new Set(step.changed.filter((path) => packageIdOfPath(path) === undefined && path !== 'repo')),
-  };
-  return { ...common, tree: closing(step.tree, repository), step: known, size: step.size };
-}
-
-/** `packages/<name>/<name>.<version>/` */
-function isVersionFolder(folder: string): boolean {
-  return packageIdOfPath(`${folder}opam`)?.file === 'opam';
-}
-
-/** Of a version's folder. */
-function versionOf(folder: string): string {
-  return folder.slice(folder.lastIndexOf('/', folder.length - 2) + 1, -1);
 }
 
 function fetchInto(

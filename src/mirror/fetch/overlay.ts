@@ -19,7 +19,7 @@ import type { RuledVersion } from '../policy/derivation.ts';
 import { seenTimes } from '../policy/first-seen.ts';
 import type { RulesSource } from '../policy/serving-rules.ts';
 import { decodeSummary } from '../report/summary.ts';
-import type { ChangedCandidate, FetchedCandidate } from './fetch-candidate.ts';
+import type { ChangedCandidate, FetchedCandidate } from './candidate.ts';
 import { type OwnedNames, ownedNames } from './owned-names.ts';
 
 export interface OverlaySource extends RulesSource {

@@ -1,8 +1,9 @@
 /** What the catalogue keeps of the candidate that was accepted last, so that the upstream is asked only for what is new. */
 import type { Config, RepositoryConfig } from '../../config.ts';
 import type { Catalogue } from '../../store/catalogue.ts';
-import type { LastCandidate } from '../fetch/fetch-candidate.ts';
+import type { LastCandidate } from '../fetch/candidate.ts';
 import type { StoredPieces } from '../index/stored-pieces.ts';
+import { packageNameOf } from '../index/version-files.ts';
 import { decisionsAbout, releasesDigest } from '../policy/serving-rules.ts';
 import type { Publisher } from './publisher.ts';
 import { acceptedName, decodeValidator, encodeValidator, rulesOf } from './sync-validator.ts';
@@ -31,7 +32,9 @@ export async function findLastCandidate(
   const accepted = await catalogue.accepted(repository);
   const isCurrent = accepted !== undefined && acceptedName(accepted) === validator.accepted;
   if (!isCurrent || !(await publisher.isWhole(stored))) return undefined;
-  return { validator: validator.value, size: validator.size };
+  const { held = [] } = (await publisher.last()).state ?? {};
+  const packages = new Set(held.map(({ version }) => packageNameOf(version)));
+  return { validator: validator.value, size: validator.size, held: packages };
 }
 
 /** What is to be kept of a candidate that was accepted under these releases; nothing of one without a validator. */

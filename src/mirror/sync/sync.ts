@@ -13,12 +13,8 @@ import type { Dialect } from '../../verify/dialect.ts';
 import { findCaches } from '../archives/archive-caches.ts';
 import { type SignedSources, signedSourcesOf } from '../archives/signed-archives.ts';
 import { refreshAdvisories } from '../fetch/advisories.ts';
-import {
-  type ChangedCandidate,
-  type FetchedCandidate,
-  fetchCandidate,
-  requestFor,
-} from '../fetch/fetch-candidate.ts';
+import type { ChangedCandidate, FetchedCandidate } from '../fetch/candidate.ts';
+import { fetchCandidate, requestFor } from '../fetch/fetch-candidate.ts';
 import { overlayCandidate } from '../fetch/overlay.ts';
 import { upstreamWords } from '../fetch/upstream-words.ts';
 import { UnreadablePiece } from '../index/standing-tree.ts';

@@ -10,7 +10,7 @@ import type { Dialect, Verdict } from '../../verify/dialect.ts';
 import { createSignedDialect } from '../../verify/signed/dialect.ts';
 import type { Trust } from '../../verify/signed/first-trust.ts';
 import { unsignedDialect } from '../../verify/unsigned.ts';
-import type { ChangedCandidate } from '../fetch/fetch-candidate.ts';
+import type { ChangedCandidate } from '../fetch/candidate.ts';
 import { historyOf } from '../fetch/git-candidate.ts';
 import { readTreeBlob, storeTree } from '../index/tree-blob.ts';
 import { ClaimThread } from './claim-thread.ts';
