@@ -70,7 +70,7 @@ interface Differing {
  */
 export async function readGitStep(request: StepRequest): Promise<GitStep | undefined> {
   const { reader, limits, sizeBefore } = request;
-  const [from, to] = [await treeOf(request.from, reader), await treeOf(request.to, reader)];
+  const [from, to] = await Promise.all([treeOf(request.from, reader), treeOf(request.to, reader)]);
   if (from === undefined || to === undefined) return undefined;
   const walk = new Walk(request);
   let level: readonly Differing[] = [{ folder: '', before: from, after: to, whole: false }];
