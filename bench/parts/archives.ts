@@ -1,5 +1,6 @@
 /** Fetching 2,000 archives beforehand, beside curl and sha256sum over the same addresses. */
 import { cpSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { atLeast, type Figure, interleave, mebibytes, type Row } from '../report.ts';
 import type { Bench } from '../support/bench.ts';
 import { incompressible, makeRepository, realisticSizes } from '../support/samples.ts';
@@ -8,6 +9,7 @@ import { makeSerai, runSerai } from '../support/serai.ts';
 const ROUNDS = 5;
 const ARCHIVES = 2000;
 const GOAL = 0.8;
+const BARE = join(import.meta.dirname, '..', 'support', 'bare-archives.ts');
 
 export default async function archives(bench: Bench): Promise<readonly Row[]> {
   const sizes = realisticSizes(bench.amount(ARCHIVES, 500));
@@ -45,16 +47,37 @@ export default async function archives(bench: Bench): Promise<readonly Row[]> {
     const { value, cpu, memory } = await bench.run('sh', ['-c', script], { cwd: folder });
     return { value: throughput(total, value), cpu, memory };
   };
+  const bareList = bench.path('bare-list');
+  writeFileSync(
+    bareList,
+    made.archives.map(({ source, sha256 }) => `${made.server.address}${source} ${sha256}\n`).join(''),
+  );
+  const bare = async (): Promise<Figure> => {
+    const folder = bench.path('bare');
+    mkdirSync(folder);
+    const { value, cpu, memory } = await bench.run(process.execPath, [BARE, bareList, folder]);
+    return { value: throughput(total, value), cpu, memory };
+  };
   const rounds = bench.rounds(ROUNDS);
+  const measured = await interleave(rounds, { ours, theirs, bare });
+  const common = {
+    work: `serai sync --archives of ${sizes.length} archives, ${total.toFixed(0)} MiB, the whole command`,
+    rival: 'curl --parallel and sha256sum --check',
+    unit: 'MiB per second',
+    theirs: measured.theirs,
+    rounds,
+  };
   return [
     {
-      work: `serai sync --archives of ${sizes.length} archives, ${total.toFixed(0)} MiB, the whole command`,
-      rival: 'curl --parallel and sha256sum --check',
-      unit: 'MiB per second',
-      ...(await interleave(rounds, { ours, theirs })),
-      rounds,
+      ...common,
+      ours: measured.ours,
       goal: atLeast(GOAL),
       note: 'serai syncs each archive to the disk (fsync) before it counts as kept; curl leaves that to the kernel',
+    },
+    {
+      ...common,
+      subject: 'bare Node: undici, sha256 and sha512, write and fsync in one pass',
+      ours: measured.bare,
     },
   ];
 }
