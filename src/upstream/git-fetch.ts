@@ -12,9 +12,9 @@ import type { AddressRules } from './address-guard.ts';
 import { type Advertised, readAdvertised, TAG_PATTERNS } from './git-advertised.ts';
 import { firstParentChain } from './git-chain.ts';
 import { checkObjectId } from './git-id.ts';
-import type { GitCommand } from './git-process.ts';
+import { type GitCommand, startEnded } from './git-process.ts';
 import { type GitRemote, locateRemote } from './git-remote.ts';
-import { collectGit, startEnded } from './git-run.ts';
+import { collectGit } from './git-run.ts';
 import { FETCHED_HEAD, FETCHED_TAGS, GitStore } from './git-store.ts';
 import { requireGit } from './git-version.ts';
 import { bytesInPacks, type GitBudget, type GitFetchLimits, GitWatch } from './git-watch.ts';
@@ -250,8 +250,14 @@ class Fetch {
     }
   }
 
-  /** git gives the other side of a local fetch a fresh configuration; without this it refuses another user's folder. */
+  /**
+   * git gives the other side of a local fetch a fresh configuration; without the first it refuses another user's folder, and
+   * with the second it looks for no deltas beyond those that it has: on one machine they save nothing, and of the time that
+   * a fetch takes they were a seventh.
+   */
   #uploadPack(): readonly string[] {
-    return this.#remote.protocol === 'file' ? ['--upload-pack=git -c safe.directory=* upload-pack'] : [];
+    return this.#remote.protocol === 'file'
+      ? ['--upload-pack=git -c safe.directory=* -c pack.window=0 upload-pack']
+      : [];
   }
 }

@@ -8,7 +8,7 @@ import { asSeraiError, SeraiError } from '../errors.ts';
 import { type Answer, AnswerParser, type Batch, questionsOf } from './git-answers.ts';
 import { gitFailure } from './git-failure.ts';
 import { checkObjectId } from './git-id.ts';
-import { type GitProcess, startGit } from './git-process.ts';
+import { type OpenGit, startGit } from './git-process.ts';
 
 export interface GitObject {
   readonly type: string;
@@ -28,7 +28,7 @@ export interface KnownObject {
 }
 
 interface Running {
-  readonly git: GitProcess;
+  readonly git: OpenGit;
   readonly answers: AnswerParser;
 }
 

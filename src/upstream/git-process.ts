@@ -8,6 +8,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { SeraiError } from '../errors.ts';
 import { cleanOutput } from './git-failure.ts';
+import { LastLines } from './last-lines.ts';
 
 export type GitProtocol = 'http' | 'https' | 'file';
 export type GitConfig = readonly (readonly [key: string, value: string])[];
@@ -21,7 +22,7 @@ export interface GitCommand {
   readonly config?: GitConfig;
   /** As `config`, but where the machine's other users cannot see it in the list of processes. */
   readonly secrets?: GitConfig;
-  /** Written to git's stdin, which is then closed; `startGit` alone leaves it open. */
+  /** Written to git's stdin, which is then closed. */
   readonly input?: string;
   /** Bytes that any one file written may have; the system ends git beyond that. */
   readonly fileBytes?: number;
@@ -40,7 +41,6 @@ export interface GitExit {
 }
 
 export interface GitProcess {
-  readonly stdin: Writable;
   readonly stdout: Readable;
   /** Settles when git is gone and its output read or destroyed; never rejects. */
   readonly exited: Promise<GitExit>;
@@ -48,7 +48,11 @@ export interface GitProcess {
   kill(reason?: SeraiError): void;
 }
 
-const STDERR_BYTES = 4096;
+/** One whose stdin is open: to be written to, and closed. */
+export interface OpenGit extends GitProcess {
+  readonly stdin: Writable;
+}
+
 /**
  * Of address space, for each process of git. Unpacking takes some 80 bytes for each object that a pack claims
  * or has, so a pack within `git_fetch` could ask for more than the machine has. The whole real repository
@@ -114,15 +118,27 @@ const CLOSED_ENVIRONMENT: Readonly<Record<string, string>> = {
 const running = new Set<number>();
 
 /** Starts git. Whoever starts one sees to it that it ends: by reading to its end, or by `kill`. */
-export function startGit(command: GitCommand): GitProcess {
+export function startGit(command: Omit<GitCommand, 'input'>): OpenGit {
   const [program, ...programArgs] = commandLine(command);
-  const child = spawn(program, programArgs, {
-    cwd: '/',
-    env: environmentOf(command),
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const child = spawn(program, programArgs, { ...placeOf(command), stdio: ['pipe', 'pipe', 'pipe'] });
+  return { ...supervise(child, command), stdin: child.stdin };
+}
+
+/** The same with the command's input and no more; without one it has no stdin, which costs no pipe. */
+export function startEnded(command: GitCommand): GitProcess {
+  const { input } = command;
+  if (input !== undefined) {
+    const git = startGit(command);
+    git.stdin.end(input);
+    return git;
+  }
+  const [program, ...programArgs] = commandLine(command);
+  const child = spawn(program, programArgs, { ...placeOf(command), stdio: ['ignore', 'pipe', 'pipe'] });
   return supervise(child, command);
+}
+
+function placeOf(command: GitCommand): { cwd: string; env: Record<string, string>; detached: true } {
+  return { cwd: '/', env: environmentOf(command), detached: true };
 }
 
 function commandLine(command: GitCommand): [string, ...string[]] {
@@ -160,7 +176,7 @@ function environmentOf(command: GitCommand): Record<string, string> {
 }
 
 function supervise(
-  child: ChildProcessByStdio<Writable, Readable, Readable>,
+  child: ChildProcessByStdio<Writable | null, Readable, Readable>,
   command: GitCommand,
 ): GitProcess {
   const group = child.pid;
@@ -172,7 +188,7 @@ function supervise(
     if (group !== undefined && running.delete(group)) killGroup(group);
     child.stdout.destroy();
     child.stderr.destroy();
-    child.stdin.destroy();
+    child.stdin?.destroy();
   };
   const onAbort = () => kill(new SeraiError('aborted', 'git was ended: it is no longer wanted'));
 
@@ -180,7 +196,7 @@ function supervise(
     if (running.size === 0) process.once('exit', killAll);
     running.add(group);
   }
-  child.stdin.on('error', () => {}); // git is gone; its exit code says why
+  child.stdin?.on('error', () => {}); // git is gone; its exit code says why
   child.stdout.on('error', () => {});
   child.stderr.on('data', (chunk: Buffer) => {
     stderr.add(chunk);
@@ -207,31 +223,7 @@ function supervise(
     });
     child.once('close', settle);
   });
-  return { stdin: child.stdin, stdout: child.stdout, exited, kill };
-}
-
-/** The last 4 KiB, from the beginning of a line: its first word tells who wrote it. */
-class LastLines {
-  #chunks: Buffer[] = [];
-  #size = 0;
-
-  /** Progress comes in hundreds of small chunks, so they are put together now and then only. */
-  add(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    if (this.#size <= 4 * STDERR_BYTES) return;
-    const last = this.bytes;
-    this.#chunks = [last];
-    this.#size = last.length;
-  }
-
-  get bytes(): Buffer {
-    const bytes = Buffer.concat(this.#chunks, this.#size);
-    if (bytes.length <= STDERR_BYTES) return bytes;
-    const last = bytes.subarray(-STDERR_BYTES);
-    const begin = last.findIndex((byte) => byte === 0x0a || byte === 0x0d);
-    return last.subarray(begin < 0 ? last.length : begin + 1);
-  }
+  return { stdout: child.stdout, exited, kill };
 }
 
 function killGroup(group: number): void {

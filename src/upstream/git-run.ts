@@ -1,7 +1,7 @@
 /** The ways in which a git command is used: its output in whole, in pieces, or its exit code only. */
 import { asSeraiError, SeraiError } from '../errors.ts';
 import { gitFailure } from './git-failure.ts';
-import { type GitCommand, type GitProcess, startGit } from './git-process.ts';
+import { type GitCommand, type GitProcess, startEnded } from './git-process.ts';
 
 const KiB = 1024;
 const SMALL_OUTPUT = 64 * KiB;
@@ -82,11 +82,4 @@ export async function askGit(command: GitCommand, what: string): Promise<boolean
   if (exit.reason === undefined && exit.code === 0) return true;
   if (exit.reason === undefined && exit.code === 1) return false;
   throw gitFailure(exit, what);
-}
-
-/** Starts git and closes its stdin after the command's input. */
-export function startEnded(command: GitCommand): GitProcess {
-  const git = startGit(command);
-  git.stdin.end(command.input ?? '');
-  return git;
 }

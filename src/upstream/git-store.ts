@@ -114,9 +114,15 @@ export class GitStore {
     await this.#git(['repack', '-a', '-d', '-q']);
   }
 
-  async #git(args: readonly string[], input = ''): Promise<string> {
+  async #git(args: readonly string[], input?: string): Promise<string> {
     const bound = { what: `git ${args[0]} in the git store ${this.dir}`, maxBytes: ANSWER_BYTES };
-    const answer = await runGit({ gitDir: this.dir, args, input, signal: this.#signal }, bound);
+    const command = {
+      gitDir: this.dir,
+      args,
+      signal: this.#signal,
+      ...(input === undefined ? {} : { input }),
+    };
+    const answer = await runGit(command, bound);
     return answer.toString('latin1');
   }
 }
