@@ -13,6 +13,7 @@ const GOAL_FROM_NOTHING = 1.6;
 const GOAL_ONE_CHANGE = 0.2;
 const NOTE =
   'the run before it, of the old tree, left its --memory; without one every signature is verified, since an old tree may have been accepted with versions withheld';
+const READING = join(import.meta.dirname, '..', 'support', 'bare-reading.ts');
 const CHANGED = 'packages/0install/0install.2.18/opam';
 
 export default async function verifyCommand(bench: Bench): Promise<readonly Row[]> {
@@ -52,6 +53,7 @@ export default async function verifyCommand(bench: Bench): Promise<readonly Row[
     folder: command(before.folder),
     folderFrom,
     anew: command(after.tar, '--from', before.tar),
+    reading: () => bench.run(process.execPath, [READING, after.tar]),
   });
   const rival = `${count} bare node:crypto verifications`;
   const common = { rival, unit: 'ms', theirs: measured.bare, rounds };
@@ -82,6 +84,12 @@ export default async function verifyCommand(bench: Bench): Promise<readonly Row[
     ...rows('an index.tar.gz', measured.tar, measured.tarFrom),
     ...rows('a folder', measured.folder, measured.folderFrom),
     { ...common, work: 'an index.tar.gz with --from alone', ours: measured.anew },
+    {
+      ...common,
+      work: 'an index.tar.gz, read and no more',
+      subject: 'bare Node: process start, gunzip, sha256 of each file',
+      ours: measured.reading,
+    },
   ];
 }
 

@@ -52,11 +52,11 @@ class Download implements Dispatcher.DispatchHandler {
 const kept: Promise<void>[] = [];
 
 async function fetchOne(url: string, sha256: string): Promise<void> {
-  const { origin, pathname } = new URL(url);
+  const { origin, pathname, search } = new URL(url);
   const temporary = join(folder, `${sha256}.part`);
   const descriptor = openSync(temporary, 'wx', 0o444);
   const download = new Download(descriptor);
-  agent.dispatch({ origin, path: pathname, method: 'GET' }, download);
+  agent.dispatch({ origin, path: pathname + search, method: 'GET' }, download);
   await download.done;
   if (download.sha256.digest('hex') !== sha256) throw new Error(`${url} has other bytes`);
   // The next one begins meanwhile.

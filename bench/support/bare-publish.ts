@@ -26,7 +26,8 @@ function git(...args: readonly string[]): Buffer {
 
 function fetchAll(): readonly File[] {
   execFileSync('git', ['init', '--quiet', '--bare', folder]);
-  const options = ['--quiet', '--no-tags', '--no-auto-gc', '--depth=1'];
+  const uploadPack = '--upload-pack=git -c pack.window=0 upload-pack';
+  const options = ['--quiet', '--no-tags', '--no-auto-gc', '--depth=1', uploadPack];
   const checked = ['-c', 'transfer.fsckObjects=true', '-c', 'fetch.unpackLimit=1'];
   git(...checked, 'fetch', ...options, `file://${repository}`, `+refs/heads/${branch}:refs/bare/head`);
   const lines = git('ls-tree', '-r', '-z', '-l', 'refs/bare/head').toString('latin1').split('\0');

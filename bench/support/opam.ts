@@ -16,7 +16,7 @@ export class Opam {
   readonly #core: number;
   #sources = 0;
 
-  /** All that it starts runs on this core, the first of which is 0. */
+  /** All that it starts runs on this core, by the kernel's number. */
   constructor(bench: Bench, core: number) {
     this.#bench = bench;
     this.#core = core;

@@ -89,3 +89,13 @@ export function resetPeak(root: number): void {
     }
   }
 }
+
+/** The cores that this process may run on, by the kernel's numbers. */
+export function ownCores(): readonly number[] {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const [, list = '0'] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status) ?? [];
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+}

@@ -130,7 +130,8 @@ class Fetch {
     if (mayBeHere && (await this.#isInPlace(wanted)) && (await this.#isDeepEnough(advertised))) return;
     for (const [index, depth] of this.#depths().entries()) {
       const fetching = this.#fetch(wanted, depth, budget);
-      // Git is under way by now.
+      // Git is under way by now, which holds as long as nothing is waited for before it is started.
+      fetching.catch(() => undefined);
       if (index === 0) this.#request.bringing?.();
       await fetching;
       const known = wanted.size;
@@ -164,7 +165,7 @@ class Fetch {
           'fetch',
           ...FETCH_OPTIONS,
           `--depth=${depth}`,
-          ...this.#uploadPack(),
+          ...this.#uploadPack(depth),
           '--stdin',
           '--end-of-options',
           this.#remote.url,
@@ -251,13 +252,13 @@ class Fetch {
   }
 
   /**
-   * git gives the other side of a local fetch a fresh configuration; without the first it refuses another user's folder, and
-   * with the second it looks for no deltas beyond those that it has: on one machine they save nothing, and of the time that
-   * a fetch takes they were a seventh.
+   * git gives the other side of a local fetch a fresh configuration; without the first option it refuses another user's
+   * folder. With the second it looks for no deltas beyond those that it has: of one commit they took a seventh of the fetch
+   * and save no more than a listing of packages, while of a history each commit would bring one.
    */
-  #uploadPack(): readonly string[] {
+  #uploadPack(depth?: number): readonly string[] {
     return this.#remote.protocol === 'file'
-      ? ['--upload-pack=git -c safe.directory=* -c pack.window=0 upload-pack']
+      ? [`--upload-pack=git -c safe.directory=*${depth === 1 ? ' -c pack.window=0' : ''} upload-pack`]
       : [];
   }
 }

@@ -5,7 +5,7 @@
  * longer than everything else.
  */
 import { compareBytewise, type Tree, type TreeFile } from '../opam/tree.ts';
-import { compareFolders, type Files, type TreeObject } from './git-folders.ts';
+import { compareFolders, type Entries, type TreeObject } from './git-folders.ts';
 import { checkObjectId } from './git-id.ts';
 import type { ObjectReader } from './git-objects.ts';
 import { gitTree, requireRegular } from './git-tree.ts';
@@ -119,8 +119,8 @@ function contentOf(files: ReadonlyMap<string, TreeFile>): number {
 class Walk {
   readonly #request: StepRequest;
   #lookedAt = 0;
-  readonly before: Files = new Map();
-  readonly after: Files = new Map();
+  readonly before: Entries = new Map();
+  readonly after: Entries = new Map();
   readonly changed = new Set<string>();
   readonly folders = new Set<string>();
   readonly foldersBefore = new Set<string>();

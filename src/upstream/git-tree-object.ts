@@ -37,24 +37,41 @@ export function differingEntries(
   while (atOld < old.length && atNow < now.length) {
     const oldEnd = endOf(old, atOld, idBytes);
     const nowEnd = endOf(now, atNow, idBytes);
-    const isSame = oldEnd - atOld === nowEnd - atNow && now.compare(old, atOld, oldEnd, atNow, nowEnd) === 0;
-    const [one, other] = isSame
-      ? []
-      : [entryIn(old, atOld, oldEnd, idBytes), entryIn(now, atNow, nowEnd, idBytes)];
-    // Both are sorted; where one is not, more seems to differ than does, and never less.
-    const order = one === undefined || other === undefined ? 0 : compareEntries(one, other);
+    if (oldEnd - atOld === nowEnd - atNow && now.compare(old, atOld, oldEnd, atNow, nowEnd) === 0) {
+      atOld = oldEnd;
+      atNow = nowEnd;
+      continue;
+    }
+    const one = entryIn(old, atOld, oldEnd, idBytes);
+    const other = entryIn(now, atNow, nowEnd, idBytes);
+    // Sorted and each name once, which git's fsck has seen to; were they not sorted, more would seem to differ.
+    const order = compareEntries(one, other);
     if (order <= 0) {
-      if (one !== undefined) was.push(one);
+      was.push(one);
       atOld = oldEnd;
     }
     if (order >= 0) {
-      if (other !== undefined) is.push(other);
+      is.push(other);
       atNow = nowEnd;
     }
   }
   takeRest(old, atOld, idBytes, was);
   takeRest(now, atNow, idBytes, is);
   return { before: was, after: is };
+}
+
+/** The names alone, in their order. Throws as `parseTreeObject` does. */
+export function namesIn(bytes: Uint8Array, idBytes: number): readonly string[] {
+  const buffer = bufferOf(bytes);
+  const names: string[] = [];
+  for (let at = 0; at < buffer.length; ) {
+    const end = endOf(buffer, at, idBytes);
+    const blank = buffer.indexOf(BLANK, at);
+    if (blank === -1 || blank > end - idBytes - 1) throw cutShort();
+    names.push(buffer.toString('latin1', blank + 1, end - idBytes - 1));
+    at = end;
+  }
+  return names;
 }
 
 function takeRest(buffer: Buffer, from: number, idBytes: number, entries: GitTreeEntry[]): void {

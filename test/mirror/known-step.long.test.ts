@@ -136,36 +136,6 @@ test('by steps and by the whole, the same is served, held and remembered', async
   );
 }, 240_000);
 
-test('a version that was held for another is judged again when that one goes, at once or after its time', async () => {
-  const folder = await temporaryFolder();
-  const git = await GitUpstream.create(join(folder, 'up.git'));
-  const index = await startUpstream();
-  const mirrors = await Promise.all(
-    [`git+file://${join(folder, 'up.git')}`, index.url].map((upstream) =>
-      TestMirror.with({ upstream, keep_removed: '30d' }),
-    ),
-  );
-  const files: Record<string, string | Uint8Array> = { ...REPO, ...manyPackages(12) };
-  /** Of the mirror of git, and of that of the index. */
-  const heldAfter = async (change: Files, without?: string): Promise<readonly unknown[]> => {
-    Object.assign(files, change);
-    if (without !== undefined) delete files[without];
-    await git.commit(files);
-    index.serveIndex(files);
-    for (const mirror of mirrors) await mirror.sync();
-    const states = await Promise.all(mirrors.map((mirror) => mirror.state('default')));
-    return states.map(({ held }) => held.map(({ version: name, class: rule }) => `${name} ${rule}`));
-  };
-  const both = (held: string): readonly unknown[] => [[held], [held]];
-  await heldAfter(version('p.01', { checksums: [`sha256=${sha256('a')}`] }));
-  const other = version('p.1', { checksums: [`sha256=${sha256('b')}`] });
-  expect(await heldAfter(other)).toEqual(both('p.1 equal-version'));
-  expect(await heldAfter({}, opamPath('p.01'))).toEqual(both('p.1 version-reborn'));
-  for (const mirror of mirrors) await mirror.clock.advance(40 * DAY);
-  expect(await heldAfter(version('q.1'))).toEqual(both('p.1 version-reborn'));
-  expect(await heldAfter(version('q.2'))).toEqual(both('p.1 version-reborn'));
-});
-
 test('a change in git reads, parses and deflates what changed', async () => {
   const folder = await temporaryFolder();
   const git = await GitUpstream.create(join(folder, 'up.git'));

@@ -6,17 +6,19 @@ import type { Blobs } from '../../src/store/blobs.ts';
 import { manyPackages } from '../support/tree-builder.ts';
 import { startUpstream, TestMirror } from './test-mirror.ts';
 
-/** The same blobs, which say how often each was read. */
-function counted(blobs: Blobs): { blobs: Blobs; reads: Map<string, number> } {
+/** The same blobs, which say how often each was looked at, and how often it was opened for its bytes. */
+function counted(blobs: Blobs): { blobs: Blobs; looks: Map<string, number>; reads: Map<string, number> } {
+  const looks = new Map<string, number>();
   const reads = new Map<string, number>();
-  const count = (id: string): unknown => reads.set(id, (reads.get(id) ?? 0) + 1);
+  const count = (counts: Map<string, number>, id: string): unknown =>
+    counts.set(id, (counts.get(id) ?? 0) + 1);
   const counting: Pick<Blobs, 'open' | 'digest'> = {
     open(id) {
-      count(id);
+      count(reads, id);
       return blobs.open(id);
     },
     digest(id, kinds) {
-      count(id);
+      count(looks, id);
       return blobs.digest(id, kinds);
     },
   };
@@ -28,32 +30,47 @@ function counted(blobs: Blobs): { blobs: Blobs; reads: Map<string, number> } {
         return typeof found === 'function' ? found.bind(target) : found;
       },
     }),
+    looks,
     reads,
   };
 }
 
-test('a publication reads each blob of pieces once, however many of its steps need bytes of it', async () => {
+test('a publication looks at each blob of pieces once and reads it once, however many of its steps need it', async () => {
   const upstream = await startUpstream();
   const files = manyPackages(40);
   upstream.serveIndex(files);
   const mirror = await TestMirror.open({ default: upstream.url });
   const { snapshot } = await mirror.publish();
-  const before = [...(await mirror.mirror.catalogue.pieces(snapshot.pieces)).values()];
+  const [first] = (await mirror.mirror.catalogue.pieces(snapshot.pieces)).values();
   upstream.serveIndex({ ...files, 'packages/p7/p7.1/opam': `${files['packages/p7/p7.1/opam']}# changed\n` });
-  const { blobs, reads } = counted(mirror.mirror.blobs);
+  const { blobs, looks, reads } = counted(mirror.mirror.blobs);
   const sync = new RepositorySync({ ...mirror.mirror, blobs, repository: 'default' });
   expect(await sync.run(() => undefined)).toMatchObject({ kind: 'published' });
-  const [first] = before;
+  expect(looks.get(first?.blob ?? '')).toBe(1);
   expect(reads.get(first?.blob ?? '')).toBe(1);
-  expect(Math.max(...reads.values())).toBe(1);
+  expect(Math.max(...looks.values(), ...reads.values())).toBe(1);
 });
 
-test('what damages a blob once it was looked at changes nothing for those who looked', async () => {
+test('a sync that finds nothing new keeps no bytes', async () => {
+  const upstream = await startUpstream();
+  upstream.serveIndex(manyPackages(10));
+  const mirror = await TestMirror.open({ default: upstream.url });
+  await mirror.publish();
+  const { blobs, reads } = counted(mirror.mirror.blobs);
+  const sync = new RepositorySync({ ...mirror.mirror, blobs, repository: 'default' });
+  expect(await sync.run(() => undefined)).toEqual({ kind: 'not-modified' });
+  expect(reads.size).toBe(0);
+});
+
+test.each([
+  ['is kept', undefined, true],
+  ['is too much to keep', 1, false],
+])('what damages a blob after it was read, which %s', async (_, keptBytes, isKept) => {
   const upstream = await startUpstream();
   upstream.serveIndex(manyPackages(10));
   const mirror = await TestMirror.open({ default: upstream.url });
   const { snapshot } = await mirror.publish();
-  const stored = new StoredPieces(mirror.mirror);
+  const stored = new StoredPieces(mirror.mirror, keptBytes);
   const found = await stored.find(snapshot.pieces);
   expect(found.size).toBe(new Set(snapshot.pieces).size);
   const blob = found.get(snapshot.pieces[0] ?? '')?.stored.blob;
@@ -63,6 +80,8 @@ test('what damages a blob once it was looked at changes nothing for those who lo
     await chmod(path, 0o644);
     await writeFile(path, 'x', { flag: 'a' });
   }
-  expect(await stored.whole(blob)).toEqual(before);
+  const again = stored.whole(blob);
+  if (isKept) expect(await again).toEqual(before);
+  else await expect(again).rejects.toMatchObject({ code: 'store-corrupt' });
   await expect(new StoredPieces(mirror.mirror).whole(blob)).rejects.toMatchObject({ code: 'store-corrupt' });
 });

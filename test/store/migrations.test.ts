@@ -10,7 +10,7 @@ import { expectOnlyFirst } from '../support/catalogue-conformance.ts';
 import { makeTestFolder, type TestFolder } from '../support/store-folders.ts';
 import { runScript } from '../support/store-processes.ts';
 import { checksumOf, placeOf, samplePublication, sha256Of } from '../support/store-samples.ts';
-import { makeVersion1, VERSION_1_STEP } from '../support/store-version-1.ts';
+import { makeVersion1, RELEASED_STEPS } from '../support/store-version-1.ts';
 
 const SECOND = 'CREATE TABLE second (value TEXT); INSERT INTO second SELECT name FROM repository';
 const THIRD = 'CREATE TABLE third (value TEXT)';
@@ -98,7 +98,8 @@ describe('migrate', () => {
   });
 
   it('never changes a step that was released', () => {
-    expect(checksumOf('sha256', MIGRATIONS[0] ?? '').hex).toBe(VERSION_1_STEP);
+    const steps = MIGRATIONS.slice(0, RELEASED_STEPS.length);
+    expect(steps.map((step) => checksumOf('sha256', step).hex)).toEqual(RELEASED_STEPS);
   });
 
   it('takes nothing of a released step in which it was killed, and all of it later', async () => {

@@ -3,8 +3,12 @@ import Database from 'better-sqlite3';
 import { MIGRATIONS } from '../../src/store/migration-steps.ts';
 import { migrate } from '../../src/store/migrations.ts';
 
-/** SHA-256 of the step that was released with version 1, which is never changed. */
-export const VERSION_1_STEP = '25982f3220fd726bd103d6228f0ecbe8e74e9814bf6237949f019ab639f48ea2';
+/** SHA-256 of each step that was released, and is never changed. */
+export const RELEASED_STEPS: readonly string[] = [
+  '25982f3220fd726bd103d6228f0ecbe8e74e9814bf6237949f019ab639f48ea2',
+  '28a4e9f03e04bcc066ccead2674be08b6cb2c0646433ddcfce9628918382c3e0',
+  '3e5a111c33505938cc6556a368619fcec15cf3053e0cdf4f729b2d1505ac65d6',
+];
 
 /** Sample publication 1 with a verdict, a sync that failed, and a blob that answers the first archive. */
 const VERSION_1_ROWS = `

@@ -31,8 +31,8 @@ export interface LastCandidate {
   readonly validator: string;
   /** Of its tree, where that was told; without it the next tree is read whole. */
   readonly size?: TreeSize | undefined;
-  /** Packages with versions that are held. */
-  readonly held?: ReadonlySet<string> | undefined;
+  /** Packages with versions that are held: a change of one is looked at with the whole tree. */
+  readonly held: ReadonlySet<string>;
 }
 
 export interface ChangedCandidate {

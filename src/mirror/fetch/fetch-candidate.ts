@@ -17,9 +17,9 @@ import { fetchHttpIndex } from '../../upstream/http-index.ts';
 import { ROOT_PATH } from '../../verify/signed/root-file.ts';
 import { SNAPSHOT_TAG } from '../../verify/signed/tag-messages.ts';
 import type { CandidateRequest, FetchedCandidate } from './candidate.ts';
-import { tagOf } from './git-candidate.ts';
+import { closing, tagOf } from './git-candidate.ts';
 import { openRepository } from './open-tree.ts';
-import { closing, unsignedCandidate } from './unsigned-candidate.ts';
+import { unsignedCandidate } from './unsigned-candidate.ts';
 
 export interface RequestSource {
   readonly config: Config;

@@ -71,3 +71,8 @@ export async function treeAt(repository: GitRepository, commit: string): Promise
   }
   return repository.tree(commit);
 }
+
+/** The tree, with which the repository is closed. */
+export function closing(tree: Tree, repository: GitRepository): Tree {
+  return { files: tree.files, read: (paths) => tree.read(paths), close: () => repository.close() };
+}

@@ -1,29 +1,29 @@
 /** What a git upstream without signatures offers: where that is enough, what changed since it was accepted last. */
 import { packageIdOfPath } from '../../opam/package-id.ts';
-import type { Tree } from '../../opam/tree.ts';
 import type { GitRepository } from '../../upstream/git-repository.ts';
 import { type GitStep, sizeOf } from '../../upstream/git-step.ts';
 import { packageNameOf } from '../index/version-files.ts';
 import { misplacedFolder } from '../policy/misplaced.ts';
 import type { ChangedCandidate, LastCandidate } from './candidate.ts';
-
-/** The tree, with which the repository is closed. */
-export function closing(tree: Tree, repository: GitRepository): Tree {
-  return { files: tree.files, read: (paths) => tree.read(paths), close: () => repository.close() };
-}
+import { closing } from './git-candidate.ts';
 
 /** Nobody signs its history, so that of what was accepted before only the difference counts. */
 export async function unsignedCandidate(
   repository: GitRepository,
   head: string,
-  { validator, size: sizeBefore, held = new Set() }: Partial<LastCandidate> = {},
+  last: LastCandidate | undefined,
 ): Promise<ChangedCandidate> {
   const common = { kind: 'changed', validator: head, git: { commit: head, repository } } as const;
   const step =
-    validator === undefined || sizeBefore === undefined
+    last?.size === undefined
       ? undefined
-      : await repository.step({ from: validator, to: head, sizeBefore, isWhole: isVersionFolder });
-  if (step === undefined || needsWhole(step, held)) {
+      : await repository.step({
+          from: last.validator,
+          to: head,
+          sizeBefore: last.size,
+          isWhole: isVersionFolder,
+        });
+  if (last === undefined || step === undefined || needsWhole(step, last.held)) {
     const tree = await repository.tree(head);
     return { ...common, tree: closing(tree, repository), size: sizeOf(tree) };
   }
@@ -38,10 +38,7 @@ export async function unsignedCandidate(
 /** What a change lets go may lie anywhere: versions in wrong places, and those held for another of their package. */
 function needsWhole({ changed, folders }: GitStep, held: ReadonlySet<string>): boolean {
   if (changed.some((path) => misplacedFolder(path) !== undefined)) return true;
-  if (held.size === 0) return false;
-  // Names that differ in case alone keep each other out too.
-  const names = new Set(Array.from(held, (name) => name.toLowerCase()));
-  return [...folders].some((folder) => names.has(packageNameOf(versionOf(folder)).toLowerCase()));
+  return [...folders].some((folder) => held.has(packageNameOf(versionOf(folder))));
 }
 
 /** `packages/<name>/<name>.<version>/` */

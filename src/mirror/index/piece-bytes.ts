@@ -15,13 +15,7 @@ export interface WholeBlobs {
 
 /** Each read and measured whenever it is asked for. */
 export function wholeBlobs(blobs: Pick<Blobs, 'open'>): WholeBlobs {
-  return {
-    async whole(id) {
-      const bytes = await readMeasured(blobs, id);
-      if (typeof bytes === 'string') throw corrupt(`blob ${id} is ${bytes}`);
-      return bytes;
-    },
-  };
+  return { whole: (id) => readWhole(blobs, id) };
 }
 
 /** The bytes of each piece, in the order given. Throws `store-corrupt` when a blob is gone or damaged. */
@@ -51,13 +45,9 @@ export async function readPieces(
   return bytes;
 }
 
-/** All bytes of a blob, or why they are not what they should be. */
-export async function readMeasured(
-  blobs: Pick<Blobs, 'open'>,
-  id: Sha256,
-): Promise<Buffer | 'gone' | 'damaged'> {
+async function readWhole(blobs: Pick<Blobs, 'open'>, id: Sha256): Promise<Buffer> {
   const handle = await blobs.open(id);
-  if (handle === undefined) return 'gone';
+  if (handle === undefined) throw corrupt(`blob ${id} is gone`);
   try {
     const buffer = Buffer.allocUnsafeSlow(handle.size);
     let filled = 0;
@@ -66,7 +56,8 @@ export async function readMeasured(
       if (count === 0) break;
       filled += count;
     }
-    return hash('sha256', buffer.subarray(0, filled), 'hex') === id ? buffer : 'damaged';
+    if (hash('sha256', buffer.subarray(0, filled), 'hex') !== id) throw corrupt(`blob ${id} is damaged`);
+    return buffer;
   } finally {
     await handle.close();
   }

@@ -2,12 +2,12 @@
 import type { Sha256 } from '../../hashes.ts';
 import type { Piece } from '../../store/catalogue.ts';
 import { type BlobKeepers, putAside } from '../archives/damaged-blobs.ts';
-import { readMeasured, wholeBlobs } from './piece-bytes.ts';
+import { wholeBlobs } from './piece-bytes.ts';
 import type { PieceReader } from './pieces-tree.ts';
 
 /**
- * Bytes of blobs that are kept once they were looked at: a publication reads them three times more. The real index has
- * 4 MiB, one of sixteen times its size would have 66.
+ * Bytes of blobs that a publication keeps once it has read them, since several of its steps need some: of the real index
+ * 4 MiB. What is beyond is read and measured each time.
  */
 const KEPT_BYTES = 64 * 1024 * 1024;
 
@@ -17,10 +17,12 @@ export class StoredPieces implements PieceReader {
   /** By blob: each is looked at once, however many ask at the same time. */
   readonly #whole = new Map<Sha256, Promise<boolean>>();
   readonly #kept = new Map<Sha256, Buffer>();
-  #room = KEPT_BYTES;
+  /** Bytes that may be kept beside those that are. */
+  #room: number;
 
-  constructor(keepers: BlobKeepers) {
+  constructor(keepers: BlobKeepers, keptBytes: number = KEPT_BYTES) {
     this.#keepers = keepers;
+    this.#room = keptBytes;
   }
 
   /** Those of `keys` that are known and whose bytes are in place, by key. The others are to be made anew. */
@@ -46,35 +48,28 @@ export class StoredPieces implements PieceReader {
     return found;
   }
 
-  async pieces(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>> {
-    return new Map(Array.from(await this.find(keys), ([key, { stored }]) => [key, stored]));
+  pieces(keys: readonly string[]): Promise<ReadonlyMap<string, Piece>> {
+    return this.#keepers.catalogue.pieces(keys);
   }
 
   async whole(id: Sha256): Promise<Buffer> {
-    return this.#kept.get(id) ?? wholeBlobs(this.#keepers.blobs).whole(id);
+    const kept = this.#kept.get(id);
+    if (kept !== undefined) return kept;
+    const bytes = await wholeBlobs(this.#keepers.blobs).whole(id);
+    if (bytes.length <= this.#room && !this.#kept.has(id)) {
+      this.#room -= bytes.length;
+      this.#kept.set(id, bytes);
+    }
+    return bytes;
   }
 
   /** A damaged blob has to make way: the same bytes put again would be taken for being there already. */
   async #check(id: Sha256): Promise<boolean> {
-    const state = await this.#stateOf(id);
-    if (state === 'gone') await this.#keepers.catalogue.forgetBlob(id);
-    else if (state === 'damaged') await putAside(id, this.#keepers);
-    return state === 'whole';
-  }
-
-  async #stateOf(id: Sha256): Promise<'whole' | 'gone' | 'damaged'> {
-    const { blobs } = this.#keepers;
-    const size = await blobs.size(id);
-    if (size === undefined) return 'gone';
-    if (size > this.#room) {
-      const [digest] = (await blobs.digest(id, ['sha256'])) ?? [];
-      if (digest === undefined) return 'gone';
-      return digest.hex === id ? 'whole' : 'damaged';
-    }
-    this.#room -= size;
-    const bytes = await readMeasured(blobs, id);
-    if (typeof bytes === 'string') return bytes;
-    this.#kept.set(id, bytes);
-    return 'whole';
+    const { blobs, catalogue } = this.#keepers;
+    const [digest] = (await blobs.digest(id, ['sha256'])) ?? [];
+    if (digest?.hex === id) return true;
+    if (digest === undefined) await catalogue.forgetBlob(id);
+    else await putAside(id, this.#keepers);
+    return false;
   }
 }
