@@ -67,9 +67,9 @@ export default async function felt(bench: Bench): Promise<readonly Row[]> {
     bench.say('opam init, twice');
     return { once: () => initOnce(bench, real, core), end: () => undefined };
   });
-  const source = await compare(bench.rounds(SOURCE_ROUNDS), 'in turns', through, async ({ small }, core) => {
+  const source = await compare(bench.rounds(SOURCE_ROUNDS), 'in turns', through, async ({ small }) => {
     bench.say(`opam source of ${PACKAGES} packages, twice`);
-    const client = new Opam(bench, core);
+    const client = new Opam(bench);
     await client.init(small);
     await client.makeSwitch();
     return { once: () => client.sources(ids), end: () => client.remove() };
@@ -81,10 +81,11 @@ export default async function felt(bench: Bench): Promise<readonly Row[]> {
 }
 
 /**
- * Each client runs on a core of its own where there are two, and they swap them after each round. Where the client's own work is nearly all of
- * what it feels, both run together: on a shared machine the same work takes a quarter longer a minute later, and of eight
- * rounds of `opam init` in turns, a quarter of a minute each, the medians said 1.13 when cold and 0.98 when warm. Where it
- * waits for the servers, which then would be in each other's way, they take turns, and each is first in every other round.
+ * Where the client's own work is nearly all of what it feels, both run together, each on a core of its own where there are
+ * two, and they swap them after each round: on a shared machine the same work takes a quarter longer a minute later, and of
+ * eight rounds of `opam init` in turns, a quarter of a minute each, the medians said 1.13 when cold and 0.98 when warm.
+ * Where it waits for the servers, which then would be in each other's way, they take turns, wherever there is room, and each
+ * is first in every other round.
  */
 async function compare(
   rounds: number,
@@ -125,7 +126,7 @@ async function compare(
     theirs: medianFigure(figures[time].theirs),
     rounds,
     goal: atMost(GOAL),
-    note: `memory is the client's; both clients ran ${way}, each on one of ${cores.length} cores, which they swap after each round; the servers on all`,
+    note: `memory is the client's; both clients ran ${way}`,
   }));
 }
 

@@ -13,11 +13,11 @@ const IN_MEMORY = '/dev/shm';
 export class Opam {
   readonly #bench: Bench;
   readonly #home: string;
-  readonly #core: number;
+  readonly #core: number | undefined;
   #sources = 0;
 
-  /** All that it starts runs on this core, by the kernel's number. */
-  constructor(bench: Bench, core: number) {
+  /** All that it starts runs on this core, by the kernel's number; without one wherever there is room. */
+  constructor(bench: Bench, core?: number) {
     this.#bench = bench;
     this.#core = core;
     this.#home = existsSync(IN_MEMORY) ? mkdtempSync(join(IN_MEMORY, 'serai-bench-')) : bench.path('opam');
@@ -62,8 +62,10 @@ export class Opam {
       OPAMYES: '1',
       OPAMCOLOR: 'never',
     };
-    const pinned = ['--cpu-list', String(this.#core), 'opam', ...args];
-    const { value, memory } = await this.#bench.run('taskset', pinned, { env, cwd: this.#bench.folder });
+    const command = ['opam', ...args];
+    const [program = '', ...rest] =
+      this.#core === undefined ? command : ['taskset', '--cpu-list', String(this.#core), ...command];
+    const { value, memory } = await this.#bench.run(program, rest, { env, cwd: this.#bench.folder });
     return memory === undefined ? { value } : { value, memory };
   }
 }
