@@ -66,9 +66,8 @@ export function namesIn(bytes: Uint8Array, idBytes: number): readonly string[] {
   const names: string[] = [];
   for (let at = 0; at < buffer.length; ) {
     const end = endOf(buffer, at, idBytes);
-    const blank = buffer.indexOf(BLANK, at);
-    if (blank === -1 || blank > end - idBytes - 1) throw cutShort();
-    names.push(buffer.toString('latin1', blank + 1, end - idBytes - 1));
+    const zero = end - idBytes - 1;
+    names.push(buffer.toString('latin1', blankIn(buffer, at, zero) + 1, zero));
     at = end;
   }
   return names;
@@ -92,13 +91,19 @@ function endOf(buffer: Buffer, at: number, idBytes: number): number {
 
 function entryIn(buffer: Buffer, at: number, end: number, idBytes: number): GitTreeEntry {
   const zero = end - idBytes - 1;
-  const blank = buffer.indexOf(BLANK, at);
-  if (blank === -1 || blank > zero) throw cutShort();
+  const blank = blankIn(buffer, at, zero);
   return {
     mode: buffer.toString('latin1', at, blank),
     name: buffer.toString('latin1', blank + 1, zero),
     oid: buffer.toString('hex', zero + 1, end),
   };
+}
+
+/** Between an entry's mode and its name. */
+function blankIn(buffer: Buffer, at: number, zero: number): number {
+  const blank = buffer.indexOf(BLANK, at);
+  if (blank === -1 || blank > zero) throw cutShort();
+  return blank;
 }
 
 /** As git sorts them: a folder as if its name ended in a slash. */

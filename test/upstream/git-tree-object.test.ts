@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { differingEntries, type GitTreeEntry, parseTreeObject } from '../../src/upstream/git-tree-object.ts';
+import {
+  differingEntries,
+  type GitTreeEntry,
+  namesIn,
+  parseTreeObject,
+} from '../../src/upstream/git-tree-object.ts';
 
 const ID = 20;
 
@@ -73,6 +78,15 @@ describe('differingEntries', () => {
   });
 });
 
+test('the names alone are those of the entries', () => {
+  fc.assert(
+    fc.property(anyTree, (entries) => {
+      const bytes = stored(entries);
+      expect(namesIn(bytes, ID)).toEqual(parseTreeObject(bytes, ID).map(({ name }) => name));
+    }),
+  );
+});
+
 test.each([
   ['ends in an id', 1],
   ['ends before an id', ID],
@@ -82,6 +96,7 @@ test.each([
   const short = whole.subarray(0, whole.length - missing);
   const refusal = expect.objectContaining({ code: 'store-corrupt' });
   expect(() => parseTreeObject(short, ID)).toThrow(refusal);
+  expect(() => namesIn(short, ID)).toThrow(refusal);
   expect(() => differingEntries(whole, short, ID)).toThrow(refusal);
   expect(() => differingEntries(short, whole, ID)).toThrow(refusal);
 });

@@ -31,10 +31,7 @@ export interface PieceReader extends WholeBlobs {
 }
 
 /** Looks each time in the store. */
-export function pieceReader({
-  catalogue,
-  blobs,
-}: Pick<PieceSource, 'blobs'> & { readonly catalogue: Pick<Catalogue, 'pieces'> }): PieceReader {
+export function pieceReader({ catalogue, blobs }: PieceSource): PieceReader {
   return { ...wholeBlobs(blobs), pieces: (keys) => catalogue.pieces(keys) };
 }
 
